@@ -1,0 +1,37 @@
+// Does the list of collectors agree with itself: names, cadences, families?
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { gatewayCollectors, hostCollectors } from "../../src/collect/index.ts";
+import { instant, seconds } from "../../src/core/time.ts";
+
+const world = { procRoot: "/proc", sysRoot: "/sys", now: () => instant(0) };
+const gateway = { port: 18789, host: "127.0.0.1", token: () => undefined };
+
+test("every collector ends before its next reading begins, and its name is the one it is listed under", async () => {
+  const listed = { ...gatewayCollectors(gateway, world), ...hostCollectors(world) };
+  assert.deepEqual(Object.keys(listed), ["process", "probe", "work", "host"]);
+  for (const [name, collector] of Object.entries(listed)) {
+    assert.equal(collector.name, name);
+    assert.ok(collector.deadline > 0 && collector.deadline < collector.every, name);
+  }
+  await listed.probe[Symbol.asyncDispose]();
+  await listed.work[Symbol.asyncDispose]();
+});
+
+test("no family is declared twice, and each name and help is fit for an exposition", () => {
+  const listed = { ...gatewayCollectors(gateway, world), ...hostCollectors(world) };
+  const metrics = Object.values(listed).flatMap((collector) => collector.metrics);
+  assert.equal(new Set(metrics.map(({ name }) => name)).size, metrics.length);
+  for (const { name, type, help } of metrics) {
+    assert.match(name, /^openclaw_(gateway|host)_[a-z_]+$/);
+    assert.equal(name.endsWith("_total"), type === "counter", name);
+    assert.match(help, /^[A-Z/].*\.$/);
+  }
+});
+
+test("cadences can be set, and an IPv6 host makes a proper address", async () => {
+  const cadence = { process: seconds(1), probe: seconds(2), probeTimeout: seconds(0.5), work: seconds(3) };
+  const { process, probe, work } = gatewayCollectors({ ...gateway, host: "::1", cadence }, world);
+  assert.deepEqual([process.every, probe.every, work.every], [1000, 2000, 3000]);
+  await work[Symbol.asyncDispose]();
+});
