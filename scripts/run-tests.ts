@@ -27,12 +27,22 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // `true` would leave one core out, and so run file after file on a small machine.
 const everyCore = Math.max(2, availableParallelism());
 
-const unitFolders = ["core", "sample", "platform", "collect", "record", "receive", "expose", "remedy"];
+const unitFolders = [
+  "core",
+  "sample",
+  "platform",
+  "collect",
+  "record",
+  "receive",
+  "expose",
+  "remedy",
+  "config",
+];
 
 const suites: Readonly<Record<string, Suite>> = {
   unit: {
-    patterns: unitFolders.map((folder) => `test/${folder}/**/*.test.ts`),
-    atLeast: 160,
+    patterns: ["test/architecture.test.ts", ...unitFolders.map((folder) => `test/${folder}/**/*.test.ts`)],
+    atLeast: 200,
     concurrency: everyCore,
     deadlineMinutes: 2,
   },

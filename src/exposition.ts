@@ -1,0 +1,77 @@
+// What does one scrape of this guard contain? The latest readings of every gateway, what follows from them, and the
+// guard's own state; it only renders and never waits for a gateway.
+import { catalogue } from "./catalogue.ts";
+import type { Config } from "./config.ts";
+import type { HostReading } from "./core/readings.ts";
+import type { Sample } from "./core/sample.ts";
+import { elapsed, type Instant, inSeconds } from "./core/time.ts";
+import { derivedSamples } from "./expose/derived.ts";
+import { type Own, stateSamples, trackSamples } from "./expose/own.ts";
+import { type LoopDelay, processSamples } from "./expose/process.ts";
+import { render, type Source } from "./expose/scrape.ts";
+import { type Guarded, modeReasons } from "./gateway.ts";
+import { thresholdsOf } from "./policy.ts";
+import { findingReasons } from "./remedy/action.ts";
+import type { Sampling } from "./sample/sampler.ts";
+import type { Seams } from "./world.ts";
+
+/** Returns the function that renders a scrape. */
+export function exposition(
+  gateways: readonly Guarded[],
+  host: Sampling<HostReading>,
+  own: Own,
+  config: Config,
+  seams: Seams,
+  loop: LoopDelay,
+): () => Promise<string> {
+  const thresholds = thresholdsOf(config);
+  return async () => {
+    const now = seams.now();
+    const sources: readonly Source[] = [
+      { labels: {}, samples: [...samplesOf(host), ...processSamples(loop)] },
+      ...gateways.map((each) => ({
+        labels: { gateway: each.config.name },
+        samples: [
+          // What people and alerts need most comes first: the limit of series cuts at the end.
+          ...guardSamples(each, now),
+          ...derivedSamples(each.watch.evidence(), {
+            now,
+            supervisor: each.config.supervisor.kind,
+            thresholds,
+            stall: each.policy,
+          }),
+          ...each.watch.samplings().flatMap(samplesOf),
+        ],
+      })),
+    ];
+    const { text, dropped } = await render(catalogue, sources);
+    if (dropped > 0) own.dropped(dropped);
+    return text + (await own.render());
+  };
+}
+
+/** The last reading of a collector while it is fresh, and how reading went. */
+function samplesOf<Reading>(sampling: Sampling<Reading>): readonly Sample[] {
+  const seen = sampling.latest();
+  const samples = seen === undefined ? [] : sampling.collector.samples(seen.reading);
+  return [...samples, ...trackSamples(sampling.track())];
+}
+
+function guardSamples(each: Guarded, now: Instant): readonly Sample[] {
+  const standing = each.standing();
+  const budget = each.budget();
+  const { mode, reasons } = each.mode();
+  return stateSamples(
+    {
+      mode,
+      downgraded: reasons,
+      paused: standing.paused !== undefined && standing.paused.until > now,
+      gaveUp: standing.gaveUp,
+      blockedBy: each.blockedBy(),
+      episodeRunning: standing.episode !== undefined,
+      budgetLeft: budget.left,
+      cooldownSeconds: inSeconds(elapsed(now, budget.coolUntil)),
+    },
+    [...modeReasons, ...findingReasons],
+  );
+}
