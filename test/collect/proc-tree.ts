@@ -1,5 +1,14 @@
 // What does /proc look like to the collectors? A tree in a temporary folder, filled from recorded files.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -87,8 +96,18 @@ export function procTree(): ProcTree {
       tables = [tcp, tcp6];
       for (const folder of [".", ...[...pids].map(String)]) writeTables(folder);
     },
-    [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),
+    [Symbol.dispose]() {
+      readable(root);
+      rmSync(root, { recursive: true, force: true });
+    },
   };
+}
+
+/** Gives back what a test took away: only root may remove what it may not list. */
+function readable(folder: string): void {
+  chmodSync(folder, 0o700);
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) readable(join(folder, entry.name));
 }
 
 /** A tree in which the recorded gateway listens on both loopback addresses. */
