@@ -149,6 +149,8 @@ function opened(path: string, readOnly: boolean, prepare: (db: DatabaseSync) => 
 }
 
 function createPrivately(path: string): void {
+  // SQLite's name for a database that is no file.
+  if (path === ":memory:") return;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // SQLite gives its log and shared-memory files the mode of the database, so it must be right before the first write.
   closeSync(openSync(path, "a", 0o600));
