@@ -6,6 +6,8 @@ COPY package.json package-lock.json ./
 # No install scripts: they are for development only.
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 COPY src ./src
+# What `openclaw-guard schema` prints.
+COPY guard.schema.json ./
 # A named volume takes over the owner of the folder it is mounted on.
 RUN chmod 755 src/main.ts \
   && ln -s /app/src/main.ts /usr/local/bin/openclaw-guard \
@@ -16,5 +18,6 @@ USER node
 VOLUME /var/lib/openclaw-guard
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:9477/-/healthy').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "/app/src/main.ts"]
+# The option is that of the first line of main.ts: it saves 17 MB.
+ENTRYPOINT ["node", "--max-semi-space-size=1", "/app/src/main.ts"]
 CMD ["serve", "--config", "/etc/openclaw-guard/guard.yml"]

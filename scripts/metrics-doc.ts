@@ -10,7 +10,8 @@ const file = join(import.meta.dirname, "..", "docs", "metrics.md");
 /** The whole text of docs/metrics.md. */
 export function metricsDoc(): string {
   const about = (prefix: string) => gatewayMetrics.filter(({ name }) => name.startsWith(prefix));
-  const rest = catalogue.filter((spec) => !gatewayMetrics.includes(spec) && !hostMetrics.includes(spec));
+  const endpoints = catalogue.filter(({ name }) => name.startsWith("openclaw_endpoint_"));
+  const rest = catalogue.filter((spec) => ![...gatewayMetrics, ...hostMetrics, ...endpoints].includes(spec));
   const ofTheGuard = rest.filter(({ name }) => name.startsWith("openclaw_guard_"));
   const collectors = about("openclaw_guard_collector_");
   return [
@@ -28,13 +29,18 @@ export function metricsDoc(): string {
     ...section("The gateway", "Each carries the label `gateway`.", about("openclaw_gateway_")),
     ...section("The host", "Without the label `gateway`.", hostMetrics),
     ...section(
+      "Endpoints",
+      "Without the label `gateway`, unless the configuration says which one the endpoint belongs to.",
+      endpoints,
+    ),
+    ...section(
       "The guard, about one gateway",
       "Each carries the label `gateway`.",
       about("openclaw_guard_").filter((spec) => !collectors.includes(spec)),
     ),
     ...section(
       "The guard's collectors",
-      "They carry the label `gateway`, but for the collector `host`.",
+      "They carry the label `gateway`, but for the collectors `host`, `volume` of the guard and `endpoints`.",
       collectors,
     ),
     ...section(

@@ -4,18 +4,21 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import fastify, { type FastifyInstance } from "fastify";
 import { type Logger, pino } from "pino";
+import { endpointsCollector } from "./collect/endpoints.ts";
 import { hostCollectors } from "./collect/index.ts";
 import { addressOf, type Config } from "./config.ts";
 import { days, hours, instant, ms } from "./core/time.ts";
 import { exposition } from "./exposition.ts";
 import { type Own, ownCounters } from "./expose/own.ts";
 import { exposeRoutes } from "./expose/routes.ts";
+import { fleetOf } from "./fleet.ts";
 import { guard } from "./gateway.ts";
 import { operateRoutes } from "./operate/api.ts";
 import type { Journal } from "./record/journal.ts";
 import { openReadings } from "./record/readings.ts";
 import { isAuthentic } from "./receive/authenticate.ts";
 import { alertResults, type Counted, receiveRoutes, webhookFailures } from "./receive/routes.ts";
+import { refuseWhatNeedsRestart, reloading } from "./reload.ts";
 import { sampling } from "./sample/sampler.ts";
 import { gatewayStatus } from "./status.ts";
 import type { Seams } from "./world.ts";
@@ -26,7 +29,12 @@ export type App = AsyncDisposable & {
   readonly controlUrl: string;
   /** Resolves with the reason when it can no longer watch; a guard that does not look must end, not go on serving. */
   readonly broken: Promise<string>;
+  /** Takes over what `read` returns and says whether it did; when it throws or is refused, all stays as it was. */
+  readonly reload: (read: () => Loaded) => Promise<boolean>;
 };
+
+/** A configuration with the way to its tokens. */
+export type Loaded = { readonly config: Config; readonly secrets: Secrets };
 
 export type Secrets = {
   readonly controlToken: () => string;
@@ -35,11 +43,13 @@ export type Secrets = {
 
 /** Starts a guard and resolves when both listeners answer; rejects with everything closed when it cannot. */
 export async function startApp(
-  config: Config,
-  secrets: Secrets,
+  firstConfig: Config,
+  firstSecrets: Secrets,
   seams: Seams,
   version: string,
 ): Promise<App> {
+  let config = firstConfig;
+  let secrets = firstSecrets;
   await using opening = new AsyncDisposableStack();
   const logger = pino(
     { level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
@@ -57,17 +67,48 @@ export async function startApp(
     webhookFailures,
     alertResults,
   });
-  const host = sampling(hostCollectors(seams).host, seams);
-  const gateways = new Map(
-    config.gateways.map((gateway) => {
+  const onHost = hostCollectors(seams, config.state_dir);
+  const host = sampling(onHost.host, seams);
+  const endpoints = sampling(
+    endpointsCollector(
+      () => ({ endpoints: config.endpoints, every: config.probe.endpoint_every }),
+      seams.now,
+    ),
+    seams,
+  );
+  const volume = sampling(onHost.volume, seams);
+  const broken = Promise.withResolvers<string>();
+  const broke = (error: unknown) => {
+    logger.error({ event: "broken", err: error }, "a loop ended that must not end");
+    broken.resolve(error instanceof Error ? error.message : "failed");
+  };
+  const fleet = fleetOf(
+    config,
+    (gateway, of) => {
+      const { name } = gateway;
       const log = (event: string, fields: Readonly<Record<string, unknown>>) =>
-        logger.info({ event, gateway: gateway.name, ...fields });
-      const token = () => secrets.gatewayToken(gateway.name);
-      return [
-        gateway.name,
-        guard(gateway, config, { seams, journal, readings, own, host: host.latest, token, log }),
-      ];
-    }),
+        logger.info({ event, gateway: name, ...fields });
+      const token = () => secrets.gatewayToken(name);
+      return guard(gateway, of, { seams, journal, readings, own, host: host.latest, token, log });
+    },
+    broke,
+  );
+  const { reload, last } = reloading<Loaded>(
+    seams.now(),
+    async (next) => {
+      refuseWhatNeedsRestart(config, next.config);
+      ({ config, secrets } = next);
+      logger.level = config.log.level;
+      for (const { name, supervisor } of config.gateways) own.gateway({ name, action: supervisor.kind });
+      const changes = await fleet.adopt(config);
+      for (const name of changes.removed) await own.forget(name);
+      logger.info({ event: "reloaded", mode: config.mode, ...changes });
+    },
+    {
+      now: seams.now,
+      said: (problem) =>
+        logger.error({ event: "reload_failed", problem }, "the configuration stays as it was"),
+    },
   );
 
   const loop = monitorEventLoopDelay({ resolution: 20 });
@@ -77,18 +118,21 @@ export async function startApp(
   exposeRoutes(metrics, {
     version,
     notReady: () => (host.track().success === undefined ? "nothing has been sampled yet" : undefined),
-    metrics: exposition([...gateways.values()], host, own, config, seams, loop),
+    metrics: exposition(fleet.all, [host, volume], own, () => config, seams, loop, last, endpoints),
   });
   const metricsUrl = await listenOn(metrics, "metrics.listen", config.metrics.listen);
 
   const control = server(opening);
-  const byName = (name: string) => gateways.get(name);
   receiveRoutes(control, {
-    token: secrets.controlToken,
-    knows: { gateways: new Set(gateways.keys()) },
+    token: () => secrets.controlToken(),
+    knows: {
+      get gateways() {
+        return fleet.names();
+      },
+    },
     keep: (alerts) =>
-      journal.keepAlerts(alerts, seams.now(), (name) => byName(name)?.watch.evidence().stall.incarnation),
-    hint: (name) => byName(name)?.wake.hint(),
+      journal.keepAlerts(alerts, seams.now(), (name) => fleet.get(name)?.watch.evidence().stall.incarnation),
+    hint: (name) => fleet.get(name)?.wake.hint(),
     heartbeat: own.heartbeat,
     count: (one) => count(one, own),
     now: seams.now,
@@ -97,14 +141,14 @@ export async function startApp(
   operateRoutes(control, {
     isAuthentic: (header) => isAuthentic(header, secrets.controlToken()),
     version,
-    gateways: () => [...gateways.keys()],
+    gateways: () => [...fleet.names()],
     status: () => ({
       version,
-      gateways: [...gateways.values()].map((each) => gatewayStatus(each, seams.now())),
+      gateways: fleet.all().map((each) => gatewayStatus(each, seams.now())),
     }),
     entries: (query) => journal.entries(query),
     append: (entry) => {
-      const gateway = byName(entry.gateway);
+      const gateway = fleet.get(entry.gateway);
       gateway?.append(entry);
       gateway?.wake.hint();
     },
@@ -116,25 +160,26 @@ export async function startApp(
   const { signal } = ending;
   const running = [
     host.run(signal),
-    pruneDaily(config, { journal, own, log: logger, seams }, signal),
-    ...[...gateways.values()].map((each) => each.run(signal)),
+    endpoints.run(signal),
+    volume.run(signal),
+    pruneDaily(() => config, { journal, own, log: logger, seams }, signal),
   ];
-  const broken = new Promise<string>((resolve) => {
-    for (const one of running) {
-      one.catch((error: unknown) => {
-        logger.error({ event: "broken", err: error }, "a loop ended that must not end");
-        resolve(error instanceof Error ? error.message : "failed");
-      });
-    }
-  });
+  for (const one of running) one.catch(broke);
+  fleet.run();
   opening.defer(async () => {
     ending.abort(new Error("the guard is ending"));
-    await Promise.allSettled(running);
+    await Promise.allSettled([...running, fleet.end()]);
   });
   logger.info({ event: "serving", metrics: metricsUrl, control: controlUrl, mode: config.mode });
 
   const opened = opening.move();
-  return { metricsUrl, controlUrl, broken, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return {
+    metricsUrl,
+    controlUrl,
+    broken: broken.promise,
+    reload,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }
 
 /** A listener that is closed with the rest, open connections included. */
@@ -177,14 +222,15 @@ const pruneEvery = days(1);
 
 /** Forgets what the settings let go, at the start and then daily: a guard may run for a year. */
 async function pruneDaily(
-  config: Config,
+  config: () => Config,
   { journal, own, log, seams }: { journal: Journal; own: Own; log: Logger; seams: Seams },
   signal: AbortSignal,
 ): Promise<void> {
-  const keep = ms(Math.max(config.history.keep, leastKept));
   while (!signal.aborted) {
+    const { keep, keep_episodes } = config().history;
+    const before = instant(seams.now() - ms(Math.max(keep, leastKept)));
     try {
-      journal.prune({ keepEpisodes: config.history.keep_episodes, before: instant(seams.now() - keep) });
+      journal.prune({ keepEpisodes: keep_episodes, before });
     } catch (error) {
       own.journalError();
       log.error({ event: "cannot_prune", err: error }, "the journal was not pruned");

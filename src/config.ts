@@ -4,29 +4,10 @@ import { readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { parse as parseYaml, YAMLParseError } from "yaml";
 import { z } from "zod";
-import { modes } from "./core/mode.ts";
-import { weekdays } from "./core/window.ts";
-import {
-  age,
-  argv,
-  duration,
-  environment,
-  fixOf,
-  gatewayUrl,
-  listen,
-  name,
-  path,
-  period,
-  problemsOf,
-  ratio,
-  serverUrl,
-  size,
-  time,
-  unit,
-  whole,
-  word,
-  zone,
-} from "./setting.ts";
+import { thresholdsFor } from "./core/threshold.ts";
+import { endpointProblems } from "./endpoint-setting.ts";
+import { schema, sections } from "./sections.ts";
+import { fixOf, problemsOf } from "./setting.ts";
 
 /** Everything wrong with a configuration, one line per problem. */
 export class ConfigError extends Error {
@@ -41,143 +22,24 @@ export class ConfigError extends Error {
   }
 }
 
-const supervisorKinds = "systemd, command or none";
-const supervisor = z.discriminatedUnion(
-  "kind",
-  [
-    z.strictObject({ kind: z.literal("systemd"), unit, scope: word(["user", "system"]).default("user") }),
-    z.strictObject({ kind: z.literal("command"), start: argv, restart: argv, status: argv.optional() }),
-    z.strictObject({ kind: z.literal("none") }),
-  ],
-  {
-    error: ({ code }: { readonly code: string }) =>
-      code === "invalid_type"
-        ? `write a section whose kind is ${supervisorKinds}`
-        : `write ${supervisorKinds}`,
-  },
-);
-
-const gateway = z.strictObject({
-  name: name.default("main"),
-  url: gatewayUrl.default("http://127.0.0.1:18789"),
-  /** File with the gateway's token, for its RPC: without it work in flight is unknown, which counts as busy. */
-  token_file: path.optional(),
-  token_env: environment.optional(),
-  state_dir: path.optional(),
-  pid_file: path.optional(),
-  unit: unit.optional(),
-  memory_limit: size.optional(),
-  supervisor: supervisor.default({ kind: "none" }),
-});
-
-/** A section can be written without any setting in it: its defaults hold then. */
-const sections = {
-  metrics: z.strictObject({ listen: listen.default("127.0.0.1:9477") }).prefault({}),
-  control: z
-    .strictObject({
-      listen: listen.default("127.0.0.1:9478"),
-      /** The bearer token that Alertmanager and people present. */
-      token_file: path.optional(),
-      token_env: environment.optional(),
-    })
-    .prefault({}),
-  alertmanager: z.strictObject({ url: serverUrl.optional() }).prefault({}),
-  probe: z
-    .strictObject({
-      every: period.prefault("5s"),
-      timeout: period.prefault("2s"),
-      slow_every: period.prefault("15s"),
-      process_every: period.prefault("5s"),
-    })
-    .prefault({}),
-  hang: z
-    .strictObject({
-      confirm: period.prefault("90s"),
-      probes: whole(2, 1000).default(6),
-      last_look: duration.prefault("5s"),
-    })
-    .prefault({}),
-  start: z
-    .strictObject({
-      budget: period.prefault("20m"),
-      after: duration.prefault("10s"),
-      retry: z.array(duration).min(1).max(5).prefault(["10s", "30s", "90s"]),
-    })
-    .prefault({}),
-  drain: z.strictObject({ limit: period.prefault("330s"), patience: duration.prefault("60s") }).prefault({}),
-  verify: z
-    .strictObject({
-      every: period.prefault("1s"),
-      settle: duration.prefault("10m"),
-      replace_within: period.prefault("6m"),
-    })
-    .prefault({}),
-  budget: z
-    .strictObject({
-      gap: duration.prefault("30m"),
-      return_within: duration.prefault("30m"),
-      clean_gap: duration.prefault("5m"),
-      per_six_hours: whole(1, 12).default(3),
-      per_day: whole(1, 24).default(4),
-    })
-    .prefault({}),
-  window: z
-    .strictObject({
-      zone: zone.default("UTC"),
-      spans: z
-        .array(
-          z.strictObject({
-            from: time,
-            to: time,
-            days: z
-              .array(word(weekdays))
-              .min(1)
-              .default([...weekdays]),
-          }),
-        )
-        .prefault([{ from: "22:00", to: "06:00" }]),
-    })
-    .prefault({}),
-  thresholds: z
-    .strictObject({
-      memory_ratio: z
-        .strictObject({ warning: ratio.default(0.7), critical: ratio.default(0.85) })
-        .prefault({}),
-      descriptors_ratio: z
-        .strictObject({ warning: ratio.default(0.6), critical: ratio.default(0.8) })
-        .prefault({}),
-      descriptors_hold: duration.prefault("30s"),
-      event_loop_lag: period.prefault("50ms"),
-      probe_duration: period.prefault("500ms"),
-    })
-    .prefault({}),
-  /** The detector's minute: shorter only where everything is sped up, as in the demo. */
-  trend: z.strictObject({ minute: period.prefault("1m") }).prefault({}),
-  alerts: z
-    .strictObject({ decide_every: period.prefault("30s"), stale_after: period.prefault("3m") })
-    .prefault({}),
-  history: z
-    .strictObject({ keep: age.prefault("90d"), keep_episodes: whole(10, 100_000).default(500) })
-    .prefault({}),
-  log: z.strictObject({ level: word(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
-};
-
-const schema = z.strictObject({
-  mode: word(modes).default("enforce"),
-  /** Without it: the folder that systemd names, else the usual one of the user. */
-  state_dir: path.optional(),
-  gateways: z.array(gateway).min(1).max(50).prefault([{}]),
-  just_woke: duration.prefault("3m"),
-  ...sections,
-});
-
 type Settings = z.output<typeof schema>;
-export type Config = Omit<Settings, "state_dir"> & { readonly state_dir: string };
+/** What the file leaves to the machine is filled in. */
+export type Config = Omit<Settings, "state_dir" | "thresholds"> & {
+  readonly state_dir: string;
+  readonly thresholds: Settings["thresholds"] & {
+    readonly memory_ratio: Readonly<Record<"warning" | "critical", number>>;
+    readonly host_memory_available: Readonly<Record<"warning" | "critical", number>>;
+  };
+};
 export type GatewayConfig = Config["gateways"][number];
 export type SupervisorConfig = GatewayConfig["supervisor"];
 
 /** What depends on the machine and not on the file. */
-export type Defaults = { readonly stateDir?: string };
+export type Defaults = {
+  readonly stateDir?: string;
+  /** Memory of the host in bytes. */
+  readonly memoryBytes?: number;
+};
 
 const systemStateDir = "/var/lib/openclaw-guard";
 
@@ -207,9 +69,30 @@ export function stateDirFor(
 export function parseConfig(raw: unknown, defaults: Defaults = {}): Config {
   const result = schema.safeParse(withoutEmptySections(raw), { error: fixOf, reportInput: true });
   if (!result.success) throw new ConfigError(problemsOf(result.error));
-  const problems = contradictions(result.data);
+  const config = filled(result.data, defaults);
+  const problems = contradictions(config);
   if (problems.length > 0) throw new ConfigError(problems);
-  return { ...result.data, state_dir: result.data.state_dir ?? defaults.stateDir ?? systemStateDir };
+  return config;
+}
+
+/** What a setting says wins over what follows from the machine. */
+function filled(settings: Settings, { stateDir, memoryBytes }: Defaults): Config {
+  const { thresholds } = settings;
+  const { memory_ratio, host_memory_available: available } = thresholds;
+  const { memoryRatioWarning, availableBytes } = thresholdsFor(memoryBytes);
+  return {
+    ...settings,
+    state_dir: settings.state_dir ?? stateDir ?? systemStateDir,
+    thresholds: {
+      ...thresholds,
+      memory_ratio: { ...memory_ratio, warning: memory_ratio.warning ?? memoryRatioWarning },
+      host_memory_available: {
+        warning: available.warning ?? Math.max(availableBytes.warning, 2 * (available.critical ?? 0)),
+        critical:
+          available.critical ?? Math.min(availableBytes.critical, (available.warning ?? Infinity) / 2),
+      },
+    },
+  };
 }
 
 /** Reads and checks a configuration file; throws `ConfigError` also when it cannot be read or is no YAML. */
@@ -252,7 +135,7 @@ function withoutEmptySections(raw: unknown): unknown {
 }
 
 /** What is valid by itself but not together. */
-function contradictions(config: Settings): readonly string[] {
+function contradictions(config: Config): readonly string[] {
   const names = config.gateways.map((each) => each.name);
   const twice = names.filter((each, i) => names.indexOf(each) !== i);
   const urls = config.gateways.map((each) => new URL(each.url).host);
@@ -281,6 +164,10 @@ function contradictions(config: Settings): readonly string[] {
         ? [`thresholds.${signal}.warning: must be below thresholds.${signal}.critical`]
         : [],
     ),
+    // The other way round: less that is available is worse.
+    ...(thresholds.host_memory_available.warning <= thresholds.host_memory_available.critical
+      ? ["thresholds.host_memory_available.warning: must be above thresholds.host_memory_available.critical"]
+      : []),
     ...config.window.spans.flatMap((span, i) =>
       span.from === span.to
         ? [`window.spans.${i}: from and to are the same; for "at any time" write spans: []`]
@@ -288,5 +175,6 @@ function contradictions(config: Settings): readonly string[] {
     ),
     ...both("control", config.control),
     ...config.gateways.flatMap((each, i) => both(`gateways.${i}`, each)),
+    ...endpointProblems(config),
   ];
 }

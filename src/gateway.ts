@@ -2,50 +2,43 @@
 // from the others.
 import { bookOf } from "./book.ts";
 import type { Config, GatewayConfig } from "./config.ts";
-import { gatewayCollectors } from "./collect/index.ts";
+import { gatewayCollectors, type WatchedGateway } from "./collect/index.ts";
+import { upkeepIn } from "./collect/upkeep.ts";
 import type { OpenAlert } from "./core/alert.ts";
 import { type Budget, budgetLeft } from "./core/budget.ts";
 import type { Standing } from "./core/episode.ts";
 import type { Entry } from "./core/history.ts";
-import { type EffectiveMode, effectiveMode } from "./core/mode.ts";
-import type { HostReading } from "./core/readings.ts";
+import type { EffectiveMode } from "./core/mode.ts";
+import type { HostReading, SupervisorReading } from "./core/readings.ts";
 import { isRefusal, lasting, type Refusal } from "./core/refusal.ts";
 import type { Seen } from "./core/sample.ts";
-import { minutes, type Millis } from "./core/time.ts";
+import { minutes } from "./core/time.ts";
+import { earning } from "./earn.ts";
 import type { Own } from "./expose/own.ts";
-import { claim } from "./platform/lock.ts";
-import { identify, killVerified, readBootId } from "./platform/signal.ts";
-import { policyOf } from "./policy.ts";
+import { bootIdOr, identify, killVerified } from "./platform/signal.ts";
+import { policyOf, upkeepOf } from "./policy.ts";
 import type { Journal } from "./record/journal.ts";
 import type { Readings } from "./record/readings.ts";
 import type { Action, Finding } from "./remedy/action.ts";
 import { keepEvidence } from "./remedy/evidence.ts";
 import { actions } from "./remedy/index.ts";
-import { runEpisodes, type Wake, wake } from "./remedy/loop.ts";
+import { type Means, runEpisodes, type Wake, wake } from "./remedy/loop.ts";
 import { stillActive } from "./remedy/still-active.ts";
 import type { World } from "./remedy/world.ts";
 import { watchGateway, type Watch } from "./sample/watch.ts";
 import type { Seams } from "./world.ts";
 
-/** The supervisor's path is checked again this often: a path that is not safe may become so, a safe one may break. */
-const checkAgain: Readonly<Record<"earned" | "not_earned", Millis>> = {
-  earned: minutes(60),
-  not_earned: minutes(1),
-};
-const checkWithin = minutes(1);
 const saveEvery = minutes(1);
-
-/** Reasons for a weaker mode beside the findings of an action's own check. */
-export const modeReasons = ["another_guard", "not_checked"] as const;
 
 /** One gateway of a running guard. */
 export type Guarded = {
   readonly config: GatewayConfig;
   readonly policy: ReturnType<typeof policyOf>;
   readonly watch: Watch;
-  readonly action: Action;
   readonly wake: Wake;
   readonly findings: () => readonly Finding[];
+  /** The settings of its unit, as of the last check of the restart path. */
+  readonly supervisor: () => SupervisorReading | undefined;
   readonly mode: () => EffectiveMode;
   readonly standing: () => Standing;
   readonly budget: () => Budget;
@@ -53,13 +46,16 @@ export type Guarded = {
   /** The lasting refusal of a real need, where there is one. */
   readonly blockedBy: () => Refusal | undefined;
   readonly append: (entry: Entry) => void;
-  readonly run: (signal: AbortSignal) => Promise<void>;
+  /** Takes other settings over and keeps what is known of the gateway; `false` when it has to be watched afresh. */
+  readonly adopt: (gateway: GatewayConfig, config: Config) => boolean;
+  /** `phase` as the sampler takes it. */
+  readonly run: (signal: AbortSignal, phase: number) => Promise<void>;
 };
 
 /** Puts one gateway together; nothing runs before `run`. */
 export function guard(
-  gateway: GatewayConfig,
-  config: Config,
+  firstGateway: GatewayConfig,
+  firstConfig: Config,
   given: {
     readonly seams: Seams;
     readonly journal: Journal;
@@ -71,50 +67,41 @@ export function guard(
   },
 ): Guarded {
   const { seams, readings, log } = given;
-  const { name } = gateway;
-  const policy = policyOf(config, gateway);
-  const url = new URL(gateway.url);
-  const { supervisor } = gateway;
-  const unit = gateway.unit ?? (supervisor.kind === "systemd" ? supervisor.unit : undefined);
-  const hasToken = gateway.token_file !== undefined || gateway.token_env !== undefined;
-  const collectors = gatewayCollectors(
-    {
-      host: url.hostname,
-      port: Number(url.port === "" ? 80 : url.port),
-      token: given.token,
-      ...(gateway.pid_file === undefined ? {} : { pidFile: gateway.pid_file }),
-      ...(gateway.state_dir === undefined ? {} : { stateDir: gateway.state_dir }),
-      ...(unit === undefined ? {} : { unit }),
-      cadence: {
-        process: config.probe.process_every,
-        probe: config.probe.every,
-        probeTimeout: config.probe.timeout,
-        slowProbe: config.probe.slow_every,
-        work: config.probe.slow_every,
-      },
-    },
-    seams,
-  );
+  const { name } = firstGateway;
+  const url = new URL(firstGateway.url);
+  const hasToken = asksRpc(firstGateway);
+  const asking: Asking = {
+    token: given.token,
+    latency: (probe, seconds, answered) => given.own.latency(name, probe, seconds, answered),
+  };
+  let gateway = firstGateway;
+  let config = firstConfig;
+  let policy = policyOf(config, gateway);
+  let collectors = collectorsOf(gateway, config, asking, seams);
+  let action = actionOf(gateway, config, seams);
+  const watched = (all: typeof collectors) => ({
+    process: all.process,
+    probe: all.probe,
+    installation: all.installation,
+    work: hasToken ? all.work : undefined,
+    others: [all.sockets, all.memory_map, all.claimants, all.volume, ...upkeepIn(all)],
+  });
   const watch = watchGateway(
-    { process: collectors.process, probe: collectors.probe, work: hasToken ? collectors.work : undefined },
+    watched(collectors),
     given.host,
     seams,
-    policy,
+    () => policy,
     readings.loadTrend(name),
     () => saveNow(),
   );
-  const action = actionOf(gateway, config, seams);
   const book = bookOf(name, given, log);
   const waker = wake(seams.sleep);
-  let findings: readonly Finding[] = [];
-  let earned: { checked: boolean; reasons: readonly string[] } = { checked: false, reasons: [] };
-  const checked = Promise.withResolvers<void>();
-  const mode = () => effectiveMode(config.mode, earned);
+  const earn = earning({ action, mode: config.mode }, url, { seams, log, changed: waker.hint });
 
-  const world: World = {
+  const worldNow = (): World => ({
     gateway: name,
     action,
-    unit: supervisor.kind === "systemd" ? supervisor.unit : undefined,
+    unit: gateway.supervisor.kind === "systemd" ? gateway.supervisor.unit : undefined,
     book,
     now: seams.now,
     sleep: seams.sleep,
@@ -125,53 +112,21 @@ export function guard(
       watch.rememberSeen(incarnation);
       saveNow();
     },
-    mode: () => mode().mode,
+    mode: () => earn.mode().mode,
     rpc: hasToken,
     stillActive: stillActive(config.alertmanager.url),
     identify: (pid) => identify(seams.procRoot, pid),
-    bootId: () => readBootId(seams.procRoot),
+    bootId: () => bootIdOr(seams.procRoot, "unknown"),
     kill: (one, signal) => killVerified(seams.procRoot, one, signal),
     keepEvidence: (evidence, signal) => keepEvidence(seams.procRoot, evidence, signal),
     newId: seams.newId,
     log,
-  };
+  });
 
-  /** Earns the mode: the host-wide lock first, then the action's own check, again and again. */
-  async function earn(signal: AbortSignal): Promise<void> {
-    await using held = new AsyncDisposableStack();
-    let locked = false;
-    while (!signal.aborted) {
-      if (!locked) {
-        const lock = await claim(lockName(url)).catch((error: unknown) => {
-          log("cannot_lock", { problem: error instanceof Error ? error.message : "failed" });
-          return undefined;
-        });
-        locked = lock !== undefined;
-        if (lock !== undefined) held.use(lock);
-      }
-      findings = await action
-        .check(AbortSignal.any([signal, AbortSignal.timeout(checkWithin)]))
-        .catch((error: unknown) => [
-          {
-            reason: "supervisor_unreachable" as const,
-            problem: error instanceof Error ? error.message : "failed",
-            fix: "see the log",
-          },
-        ]);
-      const reasons = [
-        ...new Set([...(locked ? [] : ["another_guard"]), ...findings.map(({ reason }) => reason)]),
-      ];
-      const before = mode();
-      earned = { checked: true, reasons };
-      checked.resolve();
-      if (before.mode !== mode().mode || before.reasons.join() !== reasons.join()) {
-        log("mode", { ...mode(), configured: config.mode, findings });
-        waker.hint();
-      }
-      await seams
-        .sleep(checkAgain[reasons.length === 0 ? "earned" : "not_earned"], signal)
-        .catch(() => undefined);
-    }
+  /** The first turn, and the first with another supervisor, needs a mode: an episode would end with its change. */
+  async function means(): Promise<Means> {
+    await earn.checked();
+    return { world: worldNow(), policy };
   }
 
   async function save(signal: AbortSignal): Promise<void> {
@@ -199,13 +154,17 @@ export function guard(
   };
 
   return {
-    config: gateway,
-    policy,
+    get config() {
+      return gateway;
+    },
+    get policy() {
+      return policy;
+    },
     watch,
-    action,
     wake: waker,
-    findings: () => findings,
-    mode,
+    findings: earn.findings,
+    supervisor: earn.supervisor,
+    mode: earn.mode,
     standing,
     budget,
     openAlerts: book.openAlerts,
@@ -220,33 +179,91 @@ export function guard(
         : undefined;
     },
     append: book.append,
-    async run(signal) {
+    adopt(nextGateway, nextConfig) {
+      if (nextGateway.url !== gateway.url || asksRpc(nextGateway) !== hasToken) return false;
+      const before = { gateway, config, collectors };
+      gateway = nextGateway;
+      config = nextConfig;
+      policy = policyOf(config, gateway);
+      if (lookOf(gateway, config) !== lookOf(before.gateway, before.config)) {
+        collectors = collectorsOf(gateway, config, asking, seams);
+        // A reading that is under way ends with the collector it began with.
+        void watch.adopt(watched(collectors)).then(() => close(before.collectors));
+      }
+      if (actedBy(gateway, config) !== actedBy(before.gateway, before.config))
+        action = actionOf(gateway, config, seams);
+      earn.again({ action, mode: config.mode });
+      waker.hint();
+      return true;
+    },
+    async run(signal, phase) {
       const onFailure = (error: unknown) => {
         log("turn_failed", { problem: error instanceof Error ? error.message : "failed" });
       };
       await Promise.all([
-        watch.run(signal),
-        earn(signal),
+        watch.run(signal, phase),
+        earn.run(signal),
         save(signal),
-        // The first turn needs something to see, and a mode: an episode that began before the check would end with it.
-        Promise.all([watch.look(signal), checked.promise]).then(
-          () => runEpisodes(world, policy, waker, onFailure, signal),
+        // The first turn needs something to see.
+        watch.look(signal).then(
+          () => runEpisodes(means, waker, onFailure, signal),
           (error: unknown) => {
             if (!signal.aborted) throw error;
           },
         ),
       ]);
-      await Promise.all([collectors.probe[Symbol.asyncDispose](), collectors.work[Symbol.asyncDispose]()]);
+      await close(collectors);
     },
   };
 }
 
-/**
- * The name that one guard of this host holds for a gateway. The port alone: whatever address and state directory it is
- * configured with, only one process of a network namespace can serve it.
- */
-function lockName(url: URL): string {
-  return `openclaw-guard/port/${url.port === "" ? 80 : url.port}`;
+/** Whether the gateway's RPC is asked: without a token it would refuse. */
+function asksRpc({ token_file, token_env }: GatewayConfig): boolean {
+  return token_file !== undefined || token_env !== undefined;
+}
+
+/** What collectors are made from, as a text to compare. */
+function lookOf(one: GatewayConfig, { probe }: Config): string {
+  const { pid_file, state_dir, unit, installation, supervisor, upkeep } = one;
+  return JSON.stringify({ pid_file, state_dir, unit, installation, supervisor, upkeep, probe });
+}
+
+/** What an action is made from, as a text to compare. */
+function actedBy({ supervisor }: GatewayConfig, { drain }: Config): string {
+  return JSON.stringify({ supervisor, drain: drain.limit });
+}
+
+type Asking = Pick<WatchedGateway, "token" | "latency">;
+
+function collectorsOf(gateway: GatewayConfig, { probe }: Config, asking: Asking, seams: Seams) {
+  const url = new URL(gateway.url);
+  const { supervisor } = gateway;
+  const unit = gateway.unit ?? (supervisor.kind === "systemd" ? supervisor.unit : undefined);
+  return gatewayCollectors(
+    {
+      host: url.hostname,
+      port: Number(url.port === "" ? 80 : url.port),
+      ...asking,
+      ...(gateway.pid_file === undefined ? {} : { pidFile: gateway.pid_file }),
+      ...(gateway.state_dir === undefined ? {} : { stateDir: gateway.state_dir }),
+      ...(unit === undefined ? {} : { unit }),
+      ...(gateway.installation === undefined ? {} : { installation: gateway.installation }),
+      upkeep: upkeepOf(gateway),
+      cadence: {
+        process: probe.process_every,
+        probe: probe.every,
+        probeTimeout: probe.timeout,
+        slowProbe: probe.slow_every,
+        work: probe.slow_every,
+      },
+    },
+    seams,
+  );
+}
+
+/** Ends what collectors hold open. */
+async function close({ probe, work }: ReturnType<typeof collectorsOf>): Promise<void> {
+  await Promise.all([probe[Symbol.asyncDispose](), work[Symbol.asyncDispose]()]);
 }
 
 function actionOf(gateway: GatewayConfig, config: Config, seams: Seams): Action {

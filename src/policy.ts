@@ -1,5 +1,6 @@
 // How do the settings become the numbers that decisions use? One place that maps the configuration onto the core's words.
 import type { Config, GatewayConfig } from "./config.ts";
+import type { Upkeep } from "./collect/upkeep.ts";
 import { minutes, seconds } from "./core/time.ts";
 import type { Threshold } from "./expose/derived.ts";
 import type { Policy } from "./remedy/world.ts";
@@ -17,6 +18,7 @@ export function policyOf(config: Config, gateway: GatewayConfig): Policy & Watch
     startAfter: start.after,
     startBackoff: start.retry,
     hangConfirm: hang.confirm,
+    hangConfirmBusyChild: hang.confirm_busy_child,
     hangProbes: hang.probes,
     lastLook: hang.last_look,
     drain: drain.limit,
@@ -34,6 +36,7 @@ export function policyOf(config: Config, gateway: GatewayConfig): Policy & Watch
     staleAfter: alerts.stale_after,
     decideEvery: alerts.decide_every,
     justWoke: config.just_woke,
+    updateLimit: config.update_limit,
     uncleanLimit,
     rejoinWithin,
     settle: verify.settle,
@@ -49,17 +52,38 @@ export function policyOf(config: Config, gateway: GatewayConfig): Policy & Watch
   };
 }
 
+/** Where the files of a gateway are looked for. */
+export function upkeepOf({ upkeep }: GatewayConfig): Upkeep {
+  const { every, memory, logs, sessions } = upkeep;
+  return {
+    every,
+    paths: { memory, logs, sessions },
+    configPath: upkeep.config,
+    goodConfigPath: upkeep.good_config,
+    backupsPath: upkeep.backups,
+  };
+}
+
 /** The limits that alerts compare with, as series. */
 export function thresholdsOf(config: Config): readonly Threshold[] {
-  const { hang, thresholds } = config;
-  const { memory_ratio, descriptors_ratio, event_loop_lag, probe_duration } = thresholds;
+  const { hang, drain, thresholds } = config;
+  const { memory_ratio, host_memory_available, descriptors_ratio, event_loop_lag, probe_duration } =
+    thresholds;
   return [
     { signal: "unresponsive_seconds", level: "critical", value: hang.confirm / seconds(1) },
     { signal: "memory_ratio", level: "warning", value: memory_ratio.warning },
     { signal: "memory_ratio", level: "critical", value: memory_ratio.critical },
+    { signal: "host_memory_available_bytes", level: "warning", value: host_memory_available.warning },
+    { signal: "host_memory_available_bytes", level: "critical", value: host_memory_available.critical },
     { signal: "descriptors_ratio", level: "warning", value: descriptors_ratio.warning },
     { signal: "descriptors_ratio", level: "critical", value: descriptors_ratio.critical },
     { signal: "event_loop_lag_seconds", level: "warning", value: event_loop_lag / seconds(1) },
     { signal: "probe_duration_seconds", level: "warning", value: probe_duration / seconds(1) },
+    { signal: "memory_file_bytes", level: "warning", value: thresholds.memory_file },
+    { signal: "log_storage_bytes", level: "warning", value: thresholds.log_storage },
+    { signal: "session_storage_bytes", level: "warning", value: thresholds.session_storage },
+    { signal: "backup_age_seconds", level: "warning", value: thresholds.backup_age / seconds(1) },
+    // A supervisor that waits less kills a gateway that still finishes its work.
+    { signal: "unit_stop_timeout_seconds", level: "warning", value: drain.limit / seconds(1) },
   ];
 }

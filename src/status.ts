@@ -1,6 +1,7 @@
 // What is going on with one gateway, and why is nothing being done? The answer a person gets: the refusal that holds,
 // until when, and the next command to type.
 import { inSeconds, type Instant, type Millis, ms } from "./core/time.ts";
+import { type Wait, waitsOf } from "./core/waits.ts";
 import type { Guarded } from "./gateway.ts";
 
 export type GatewayStatus = {
@@ -26,6 +27,8 @@ export type GatewayStatus = {
   readonly episode: string | undefined;
   readonly decision: string | undefined;
   readonly decidedAt: Instant | undefined;
+  /** Phases that would hold a restart back, whether or not one is due. */
+  readonly waits: readonly Wait[];
   readonly budgetLeft: number;
   readonly cooldownSeconds: number;
   readonly paused: { readonly who: string; readonly why: string; readonly until: Instant } | undefined;
@@ -73,11 +76,20 @@ export function gatewayStatus(each: Guarded, now: Instant): GatewayStatus {
     decision:
       standing.episode?.attempt === undefined ? standing.episode?.lastDecision?.decision : "restarting",
     decidedAt: standing.episode?.lastDecision?.since,
+    waits: waitsOf(e, now, each.policy),
     budgetLeft: budget.left,
     cooldownSeconds: Math.max(0, inSeconds((budget.coolUntil - now) as Millis)),
     paused,
     gaveUp: standing.gaveUp,
-    next: nextCommand(standing.gaveUp, paused !== undefined, reasons.length > 0, each.config.name),
+    next: nextCommand(
+      {
+        gaveUp: standing.gaveUp,
+        paused: paused !== undefined,
+        downgraded: reasons.length > 0,
+        decision: standing.episode?.lastDecision?.decision,
+      },
+      each.config.name,
+    ),
   };
 }
 
@@ -90,10 +102,31 @@ const fixOf: Readonly<Record<string, string>> = {
   not_checked: "wait some seconds",
 };
 
-function nextCommand(gaveUp: boolean, paused: boolean, downgraded: boolean, gateway: string): string {
+/** What a person types about a refusal that a person, and not time, has to end. */
+const nextAfter: Readonly<Record<string, (gateway: string) => string>> = {
+  silenced: (gateway) => `amtool silence query gateway=${gateway}, then amtool silence expire <id>`,
+  stopped_on_purpose: () => "start it by hand when it shall run again, detach the debugger, thaw its cgroup",
+  updating: () => "let the update end, or wait: after update_limit it holds nothing up",
+};
+
+function nextCommand(
+  {
+    gaveUp,
+    paused,
+    downgraded,
+    decision,
+  }: {
+    readonly gaveUp: boolean;
+    readonly paused: boolean;
+    readonly downgraded: boolean;
+    readonly decision: string | undefined;
+  },
+  gateway: string,
+): string {
   if (gaveUp)
     return `openclaw-guard history --gateway ${gateway}, then openclaw-guard resume --gateway ${gateway} --who you --reason "..."`;
   if (paused) return `openclaw-guard resume --gateway ${gateway} --who you --reason "..."`;
   if (downgraded) return "fix what stands under mode; the guard checks it again every minute";
-  return `openclaw-guard history --gateway ${gateway}`;
+  const next = decision === undefined ? undefined : nextAfter[decision];
+  return next?.(gateway) ?? `openclaw-guard history --gateway ${gateway}`;
 }

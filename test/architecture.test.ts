@@ -46,6 +46,17 @@ const alsoAllowed: Readonly<Record<string, readonly string[]>> = {
   "operate/up.ts": ["yaml"],
   // Reads addresses, and lets the loop breathe between processes; it opens nothing and waits for nothing.
   "collect/discover.ts": ["node:net", "node:timers/promises"],
+  // Lets the loop breathe between processes.
+  "collect/package-manager.ts": ["node:timers/promises"],
+  // The same, and between the pages of a long table.
+  "collect/claimants.ts": ["node:timers/promises"],
+  "collect/sockets.ts": ["node:timers/promises"],
+  // The accept key of a WebSocket handshake is a digest.
+  "collect/handshake.ts": ["node:crypto"],
+  // Compares two parsed files.
+  "collect/config-file.ts": ["node:util"],
+  // Opens the gateway's database read only, for the names of profiles.
+  "collect/auth-profiles.ts": ["node:sqlite", "node:url"],
 };
 
 /** Text that only some files may contain. */

@@ -14,6 +14,7 @@ import {
   ticksPerSecond,
   wholeNumber,
 } from "./proc.ts";
+import { descendantsIn } from "./tree.ts";
 
 /** A pid file is written after its process started; more than this, in seconds, and the pid is somebody else's. */
 const pidFileSlackSeconds = 5;
@@ -25,19 +26,31 @@ const lockFile = z.object({
   port: z.number().int(),
 });
 
+/** The name that a serving gateway gives itself, cut by the kernel at 15 characters; its arguments are gone then. */
+export const gatewayName = "openclaw-gatewa";
+
 /** The living process that a lock file below `stateDir` proves to be the gateway of `port`; throws when they may not be read. */
 export function lockOwner(procRoot: string, stateDir: string, port: number): Stat | undefined {
+  return lockOwners(procRoot, stateDir).find((owner) => owner.port === port)?.stat;
+}
+
+/** Every living process that a lock file below `stateDir` proves to be a gateway; throws when they may not be read. */
+export function lockOwners(
+  procRoot: string,
+  stateDir: string,
+): readonly { readonly stat: Stat; readonly port: number }[] {
+  const owners: { readonly stat: Stat; readonly port: number }[] = [];
   const tmp = join(stateDir, "tmp");
   for (const folder of list(tmp).filter((name) => name.startsWith("openclaw-"))) {
     for (const name of list(join(tmp, folder)).filter((file) => /^gateway\..+\.lock$/.test(file))) {
       const lock = parseLock(textOf(join(tmp, folder, name)) ?? "");
-      if (lock === undefined || lock.port !== port) continue;
-      const owner = livingStat(procRoot, lock.pid);
+      if (lock === undefined) continue;
+      const stat = livingStat(procRoot, lock.pid);
       // A lock that SIGKILL left behind names a pid that may be in use again.
-      if (owner?.startTicks === lock.startTime) return owner;
+      if (stat?.startTicks === lock.startTime) owners.push({ stat, port: lock.port });
     }
   }
-  return undefined;
+  return owners;
 }
 
 /** Parses a lock file; `undefined` when it is cut short or holds something else. */
@@ -50,17 +63,31 @@ export function parseLock(text: string): z.infer<typeof lockFile> | undefined {
   }
 }
 
-/** The oldest living process in the unit's cgroup: the main one, unless that has handed over to a child. */
+/** The oldest living process in the unit's cgroup that calls itself the gateway; where none does, the oldest of all. */
 export function unitMain(procRoot: string, unit: string): Stat | undefined {
+  const members = listPids(procRoot).map((pid) => memberOf(procRoot, unit, pid));
+  return oldest(members.filter((one) => one?.name === gatewayName)) ?? oldest(members);
+}
+
+/** The living process with this pid when it is in the unit's cgroup. */
+export function memberOf(procRoot: string, unit: string, pid: number): Stat | undefined {
   const name = unit.includes(".") ? unit : `${unit}.service`;
-  let main: Stat | undefined;
-  for (const pid of listPids(procRoot)) {
-    const text = readOther(join(procRoot, `${pid}`, "cgroup"));
-    if (text === undefined || !livesIn(parseCgroups(text), name)) continue;
-    const member = livingStat(procRoot, pid);
-    if (member !== undefined && (main === undefined || member.startTicks < main.startTicks)) main = member;
-  }
-  return main;
+  const text = readOther(join(procRoot, `${pid}`, "cgroup"));
+  return text === undefined || !livesIn(parseCgroups(text), name) ? undefined : livingStat(procRoot, pid);
+}
+
+function oldest(all: readonly (Stat | undefined)[]): Stat | undefined {
+  let first: Stat | undefined;
+  for (const one of all)
+    if (one !== undefined && (first === undefined || one.startTicks < first.startTicks)) first = one;
+  return first;
+}
+
+/** The gateway itself where a claim names its launcher: the oldest descendant that calls itself the gateway. */
+export function belowLauncher(procRoot: string, claimed: Stat): Stat {
+  if (claimed.name === gatewayName) return claimed;
+  const below = descendantsIn(procRoot)(claimed.pid).pids.map((pid) => livingStat(procRoot, pid));
+  return oldest(below.filter((one) => one?.name === gatewayName)) ?? claimed;
 }
 
 /** The living process that the pid file names, unless it started after the file was written: then the pid was reused. */

@@ -1,5 +1,4 @@
 // Which process serves the gateway? The owner of its listening port; failing that, whoever claims to be the gateway.
-import { readdirSync, readlinkSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
@@ -7,18 +6,10 @@ import type { Incarnation } from "../core/identity.ts";
 import type { WayFound } from "../core/readings.ts";
 import { instant } from "../core/time.ts";
 import { readBootId } from "../platform/signal.ts";
-import { bootTime, livingStat, lockOwner, pidFileOwner, unitMain } from "./claims.ts";
+import { belowLauncher, bootTime, livingStat, lockOwner, pidFileOwner, unitMain } from "./claims.ts";
+import { type Held, heldBy, linkOf } from "./holders.ts";
 import { type Listener, readListeners, serves } from "./net.ts";
-import {
-  isDenied,
-  isGone,
-  listPids,
-  type Stat,
-  ticksPerSecond,
-  unlessDenied,
-  unlessLost,
-  wholeNumber,
-} from "./proc.ts";
+import { isDenied, isGone, listPids, type Stat, ticksPerSecond, unlessDenied, unlessLost } from "./proc.ts";
 
 /** How a gateway is configured to be found. */
 export type Target = {
@@ -46,7 +37,7 @@ export type Serving = {
 export type Find = (signal: AbortSignal) => Promise<Serving | undefined>;
 
 /** These hold a port for somebody else; ending them would not end the gateway. */
-const forwarders = new Set([
+export const forwarders: ReadonlySet<string> = new Set([
   "docker-proxy",
   "rootlesskit",
   "rootlessport",
@@ -60,7 +51,6 @@ const blindLooks = 12;
 const scanBatch = 16;
 
 type Listening = Pick<Serving, "listening" | "listeners"> & { readonly held: Held | undefined };
-type Held = { readonly fd: string; readonly inode: number };
 type Known = {
   readonly incarnation: Incarnation;
   readonly foundBy: WayFound;
@@ -213,25 +203,6 @@ async function searchOwner(
   return { owner: best, forwarder };
 }
 
-/** The descriptor through which a process holds one of these sockets. */
-function heldBy(procRoot: string, pid: number, inodes: ReadonlySet<number>): Held | "none" {
-  for (const fd of readdirSync(join(procRoot, `${pid}`, "fd"))) {
-    const inode = linkOf(procRoot, pid, fd);
-    if (inode !== undefined && inodes.has(inode)) return { fd, inode };
-  }
-  return "none";
-}
-
-/** The inode of the socket behind a descriptor; `undefined` when it is no socket or was closed. */
-function linkOf(procRoot: string, pid: number, fd: string): number | undefined {
-  try {
-    return wholeNumber(/^socket:\[(\d+)\]$/.exec(readlinkSync(join(procRoot, `${pid}`, "fd", fd)))?.[1]);
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
-}
-
 type Claims = {
   readonly found: { readonly stat: Stat; readonly by: WayFound } | undefined;
   readonly denied: Error | undefined;
@@ -249,7 +220,8 @@ function claims(target: Target, procRoot: string): Claims {
   for (const [by, look] of ways) {
     try {
       const stat = look();
-      if (stat !== undefined) return { found: { stat, by }, denied: undefined };
+      if (stat !== undefined)
+        return { found: { stat: belowLauncher(procRoot, stat), by }, denied: undefined };
     } catch (error) {
       if (!isDenied(error)) throw error;
       denied ??= new Error(`find gateway: its ${by.replace("_", " ")} may not be read by this user`, {

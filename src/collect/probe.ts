@@ -1,9 +1,10 @@
 // Does the gateway answer, how fast, and what does it say about itself? Three HTTP probes, timed by us.
 import { z } from "zod";
 import { type Probe, type ProbeName, type ProbeReading, probes } from "../core/readings.ts";
-import type { Collector, MetricSpec, Sample } from "../core/sample.ts";
-import { elapsed, type Instant, inSeconds, type Millis, ms } from "../core/time.ts";
+import type { Collector } from "../core/sample.ts";
+import { elapsed, type Instant, type Millis, ms } from "../core/time.ts";
 import { type Answer, get, type Held } from "../platform/http.ts";
+import { type LatencySink, probeMetrics, type Tally, tally } from "./tally.ts";
 
 export type ProbeOptions = {
   /** Base address of the gateway, e.g. `http://127.0.0.1:18789`. */
@@ -14,41 +15,11 @@ export type ProbeOptions = {
   readonly timeout?: Millis;
   /** The least time between two questions to /startupz and /readyz of a gateway that is well. */
   readonly slowEvery?: Millis;
+  readonly latency?: LatencySink;
 };
 
-const labels = ["probe"];
-const metrics: readonly MetricSpec[] = [
-  {
-    name: "openclaw_gateway_probe_success",
-    type: "gauge",
-    help: "Whether the last conclusive probe was answered with 200; absent while the guard cannot tell.",
-    labels,
-  },
-  {
-    name: "openclaw_gateway_probe_duration_seconds",
-    type: "gauge",
-    help: "Round trip of the last conclusive probe on a new connection; of an unanswered one, the time waited.",
-    labels,
-  },
-  {
-    name: "openclaw_gateway_probe_consecutive_failures",
-    type: "gauge",
-    help: "Failed probes since the last success; inconclusive ones neither add nor reset.",
-    labels,
-  },
-  {
-    name: "openclaw_gateway_probe_last_success_timestamp_seconds",
-    type: "gauge",
-    help: "When the probe last succeeded, in seconds since the Unix epoch; absent before the first success.",
-    labels,
-  },
-  {
-    name: "openclaw_gateway_event_loop_lag_seconds",
-    type: "gauge",
-    help: "Event-loop delay as /readyz reports it for its last window of about one second.",
-    labels: ["stat"],
-  },
-];
+/** A fifth of the cadence lies between two requests on average, however often it is looked: by default a second. */
+const requestsPerRound = 5;
 
 /** The answers hold more than this, and may change between versions: what does not fit is unknown. */
 const startup = z.object({
@@ -60,12 +31,12 @@ const readiness = z.object({
   eventLoop: z.object({ delayP99Ms: delay, delayMaxMs: delay }).optional().catch(undefined),
 });
 
-type Tally = { failures: number; lastSuccess: Instant | undefined; last: Probe | undefined };
 type Lag = { readonly p99: Millis | undefined; readonly max: Millis | undefined };
 
 /**
  * Asks /healthz at every reading, and the other two at their slower cadence, while starting or draining, and as soon
  * as a silence ends. The first unanswered request of a silence stays open, so that a late answer means slow, not hung.
+ * Who looks again before that many requests are due gets the round that was just answered.
  */
 export function probeCollector(options: ProbeOptions): Collector<ProbeReading> & AsyncDisposable {
   const { url, now } = options;
@@ -78,11 +49,15 @@ export function probeCollector(options: ProbeOptions): Collector<ProbeReading> &
       `probe: a timeout of ${timeout} ms does not fit twice into ${deadline} ms of every ${every} ms`,
     );
   }
+  const apart = ms(every / requestsPerRound);
   const tallies: Readonly<Record<ProbeName, Tally>> = {
-    healthz: unasked(),
-    startupz: unasked(),
-    readyz: unasked(),
+    healthz: tally("healthz", now, options.latency),
+    startupz: tally("startupz", now, options.latency),
+    readyz: tally("readyz", now, options.latency),
   };
+  let answered:
+    | { readonly reading: ProbeReading; readonly at: Instant; readonly requests: number }
+    | undefined;
   let held: Held | undefined;
   let slowAskedAt: Instant | undefined;
   let settled = false;
@@ -95,8 +70,13 @@ export function probeCollector(options: ProbeOptions): Collector<ProbeReading> &
     name: "probe",
     every,
     deadline,
-    metrics,
+    metrics: [...probeMetrics],
     async read(signal) {
+      // Verification and drains look every second or less: a gateway that answers is not asked that often.
+      if (answered !== undefined && isWithin(answered.at, now(), ms(apart * answered.requests)))
+        return answered.reading;
+      answered = undefined;
+      const from = now();
       if (held?.ended() === true && !held.heard()) release();
       const health = await ask("healthz", signal, held === undefined);
       held ??= health.held;
@@ -109,7 +89,8 @@ export function probeCollector(options: ProbeOptions): Collector<ProbeReading> &
       if (!health.heard || (settled && !due)) {
         // After a silence nothing that was known about the phase can be taken for granted.
         if (!health.heard) forget();
-        return { healthz, ...silent, loopDelayP99: undefined, loopDelayMax: undefined, heldAnswered };
+        const reading = { healthz, ...silent, loopDelayP99: lag.p99, loopDelayMax: lag.max, heldAnswered };
+        return health.heard ? keep(reading, from, 1) : reading;
       }
       slowAskedAt = now();
       const [begun, ready] = await Promise.all([ask("startupz", signal), ask("readyz", signal)]);
@@ -117,7 +98,7 @@ export function probeCollector(options: ProbeOptions): Collector<ProbeReading> &
       const { eventLoop } = parse(readiness, ready) ?? {};
       lag = { p99: millis(eventLoop?.delayP99Ms), max: millis(eventLoop?.delayMaxMs) };
       settled = health.status === 200 && phase === "started";
-      return {
+      const reading = {
         healthz,
         startupz: count("startupz", begun),
         readyz: count("readyz", ready),
@@ -127,8 +108,13 @@ export function probeCollector(options: ProbeOptions): Collector<ProbeReading> &
         loopDelayMax: lag.max,
         heldAnswered,
       };
+      return keep(reading, from, probes.length);
     },
-    samples: () => [...probes.flatMap((name) => probeSamples(name, tallies[name])), ...lagSamples(lag)],
+    samples: () => probes.flatMap((name) => tallies[name].samples()),
+    renew() {
+      answered = undefined;
+      forget();
+    },
     async [Symbol.asyncDispose]() {
       release();
     },
@@ -142,21 +128,23 @@ export function probeCollector(options: ProbeOptions): Collector<ProbeReading> &
   function forget(): void {
     settled = false;
     lag = { p99: undefined, max: undefined };
-    tallies.startupz.last = undefined;
-    tallies.readyz.last = undefined;
+    tallies.startupz.forget();
+    tallies.readyz.forget();
   }
 
   function count(name: ProbeName, answer: Answer): Probe {
-    const probe = judge(answer);
-    const tally = tallies[name];
-    if (probe.outcome === "ok") {
-      tally.failures = 0;
-      tally.lastSuccess = now();
-    }
-    if (probe.outcome === "failed") tally.failures++;
-    tally.last = probe;
-    return probe;
+    return tallies[name].count(judge(answer));
   }
+
+  function keep(reading: ProbeReading, at: Instant, requests: number): ProbeReading {
+    answered = { reading, at, requests };
+    return reading;
+  }
+}
+
+/** A clock that was set back must not keep an old answer for as long as it was set back. */
+function isWithin(from: Instant, at: Instant, length: Millis): boolean {
+  return at >= from && elapsed(from, at) < length;
 }
 
 /** Only 200 is success: a redirect or an error page is an answer, but not the one of a healthy gateway. */
@@ -177,34 +165,4 @@ function parse<T>(schema: z.ZodType<T>, { body }: Answer): T | undefined {
 
 function millis(value: number | undefined): Millis | undefined {
   return value === undefined ? undefined : ms(value);
-}
-
-function unasked(): Tally {
-  return { failures: 0, lastSuccess: undefined, last: undefined };
-}
-
-function probeSamples(probe: ProbeName, { failures, lastSuccess, last }: Tally): readonly Sample[] {
-  const sample = (suffix: string, value: number): Sample => ({
-    name: `openclaw_gateway_probe_${suffix}`,
-    labels: { probe },
-    value,
-  });
-  const samples = [sample("consecutive_failures", failures)];
-  if (last !== undefined && last.outcome !== "inconclusive") {
-    samples.push(
-      sample("success", last.outcome === "ok" ? 1 : 0),
-      sample("duration_seconds", inSeconds(last.duration)),
-    );
-  }
-  if (lastSuccess !== undefined)
-    samples.push(sample("last_success_timestamp_seconds", inSeconds(ms(lastSuccess))));
-  return samples;
-}
-
-function lagSamples({ p99, max }: Lag): readonly Sample[] {
-  const samples: Sample[] = [];
-  const name = "openclaw_gateway_event_loop_lag_seconds";
-  if (p99 !== undefined) samples.push({ name, labels: { stat: "p99" }, value: inSeconds(p99) });
-  if (max !== undefined) samples.push({ name, labels: { stat: "max" }, value: inSeconds(max) });
-  return samples;
 }

@@ -1,5 +1,5 @@
 // What do the small files of /proc/<pid> say? Bounded reading, and parsers that answer "unknown" to what they cannot read.
-import { closeSync, openSync, readdirSync, readSync, statfsSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fieldsAfterName } from "../platform/signal.ts";
 
@@ -80,6 +80,11 @@ export function parseStat(text: string): Stat | undefined {
   return { pid, name, state, parent, cpuSeconds: (user + system) / ticksPerSecond, threads, startTicks };
 }
 
+/** The parent in a `stat` line; `undefined` when it is cut short. */
+export function parseParent(text: string): number | undefined {
+  return wholeNumber(/^ \S (\d+) /.exec(text.slice(text.lastIndexOf(")") + 1))?.[1]);
+}
+
 /** Parses `status`; memory is in bytes. */
 export function parseStatus(text: string): Status {
   return {
@@ -107,6 +112,16 @@ export function parseChildren(text: string): readonly number[] {
     .split(/\s+/)
     .map(wholeNumber)
     .filter((pid) => pid !== undefined);
+}
+
+/** Whether there is a /proc worth reading: the host's boot time is where it should be. */
+export function hasProc(procRoot: string): boolean {
+  return existsSync(join(procRoot, "stat")) && existsSync(join(procRoot, "sys/kernel/random/boot_id"));
+}
+
+/** The proportional share of resident memory in a `smaps_rollup`, in bytes. */
+export function parseProportional(text: string): number | undefined {
+  return kibibytes(/^Pss:\s+(\d+) kB$/m.exec(text));
 }
 
 /** Every process id listed in `procRoot`. */
@@ -153,6 +168,16 @@ export function unlessLost<T>(read: () => T): T | undefined {
     return read();
   } catch (error) {
     if (isGone(error) || isDenied(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The result of `read`, or `undefined` when the kernel has the file but not what it would say. */
+export function unlessUnsupported<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (hasCode(error, "EOPNOTSUPP", "ENOTSUP", "ENODEV", "ENOTDIR", "EINVAL")) return undefined;
     throw error;
   }
 }

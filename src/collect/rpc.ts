@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { type FailureKind } from "../core/failure.ts";
 import type { Millis } from "../core/time.ts";
-import { type Channel, openChannel } from "../platform/http.ts";
-import { sleep } from "../platform/clock.ts";
+import { catchUp, type Channel, openChannel, ownStall } from "../platform/http.ts";
+import { monotonic, sleep } from "../platform/clock.ts";
 
 const protocolVersion = 4;
 /** The hello carries a snapshot of the gateway's state; a busy one stays well below this. */
@@ -21,17 +21,30 @@ export type RpcFailure =
   | "rejected"
   | "overloaded";
 
+/** A token that is wrong or may not read, too many calls of ours, a name or a network that is not there. */
+const ourFailures: ReadonlySet<RpcFailure> = new Set([
+  "unauthorized",
+  "forbidden",
+  "overloaded",
+  "dns",
+  "network",
+  "bug",
+]);
+
 /** A call that was not answered, or answered with an error; never carries the token. */
 export class RpcError extends Error {
   readonly failure: RpcFailure;
   /** Whether the gateway itself said so, which leaves the connection usable. */
   readonly answered: boolean;
+  /** Whether the fault is on our side, so that it says nothing about the gateway. */
+  readonly ours: boolean;
 
-  constructor(what: string, failure: RpcFailure, answered: boolean) {
+  constructor(what: string, failure: RpcFailure, answered: boolean, ours = ourFailures.has(failure)) {
     super(`${what}: ${failure}`);
     this.name = "RpcError";
     this.failure = failure;
     this.answered = answered;
+    this.ours = ours;
   }
 }
 
@@ -176,8 +189,10 @@ function failureOf(error: z.infer<typeof refusal> | undefined): RpcFailure {
 async function within<T>(answer: Promise<T>, what: string, timeout: Millis, signal: AbortSignal): Promise<T> {
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
-  const late = sleep(timeout, stop).then(() => {
-    throw new RpcError(`call ${what}`, "timeout", false);
+  const from = monotonic();
+  const late = sleep(timeout, stop).then(async () => {
+    await catchUp();
+    throw new RpcError(`call ${what}`, "timeout", false, monotonic() - from > timeout + ownStall);
   });
   late.catch(() => undefined);
   answer.catch(() => undefined);

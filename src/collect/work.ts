@@ -1,10 +1,14 @@
-// Is the gateway busy, and does its RPC answer? One persistent WebSocket, asked for the restart preflight.
+// Is the gateway busy, and does its RPC answer? One persistent WebSocket, asked for the restart preflight at each reading,
+// and for what the gateway says about itself beside it.
 import { z } from "zod";
 import { classify } from "../core/failure.ts";
-import type { WorkReading } from "../core/readings.ts";
+import type { HealthReport, Probe, SelfReport, WorkReading } from "../core/readings.ts";
 import type { Collector, MetricSpec } from "../core/sample.ts";
-import { type Millis, ms } from "../core/time.ts";
+import { type Instant, type Millis, ms } from "../core/time.ts";
+import { monotonic, now as wallClock } from "../platform/clock.ts";
 import { openRpc, type Rpc, RpcError } from "./rpc.ts";
+import { parseHealth, parseStatus, selfMetrics, selfSamples } from "./self-report.ts";
+import { type LatencySink, tally } from "./tally.ts";
 
 export type WorkOptions = {
   /** Base address of the gateway; http or ws. */
@@ -14,6 +18,11 @@ export type WorkOptions = {
   readonly every?: Millis;
   /** Limit of one call, and of one connect with its handshake. */
   readonly timeout?: Millis;
+  /** The least time between two questions for `health`: plugins and the like change slowly. */
+  readonly healthEvery?: Millis;
+  /** For the time of the last success. */
+  readonly now?: () => Instant;
+  readonly latency?: LatencySink;
 };
 
 /** Kinds of work under names that do not change with the gateway's; what is new to us is `other`. */
@@ -39,6 +48,7 @@ const metrics: readonly MetricSpec[] = [
     type: "gauge",
     help: "Whether the gateway says that no work would be lost by a restart; absent while unknown, which counts as busy.",
   },
+  ...selfMetrics,
 ];
 
 const count = z.number().nonnegative();
@@ -59,11 +69,16 @@ export function workCollector(options: WorkOptions): WorkCollector {
   const timeout = options.timeout ?? ms(3000);
   const deadline = ms(Math.min(every * 0.9, timeout * 3 + 500));
   const lifetime = new AbortController();
+  const rpcTally = tally("rpc", options.now ?? wallClock, options.latency);
+  const self = asideOf("status", parseStatus, ms(every * 0.9));
+  const health = asideOf("health", parseHealth, options.healthEvery ?? ms(60_000));
   let rpc: Rpc | undefined;
   let opening: Promise<Rpc> | undefined;
 
   async function connected(signal: AbortSignal): Promise<Rpc> {
     if (rpc?.open === true) return rpc;
+    self.forget();
+    health.forget();
     opening ??= openRpc(options.url, options.token(), timeout, signal).finally(() => {
       opening = undefined;
     });
@@ -72,16 +87,33 @@ export function workCollector(options: WorkOptions): WorkCollector {
   }
 
   async function ask(until: AbortSignal): Promise<WorkReading> {
-    const signal = AbortSignal.any([until, lifetime.signal]);
-    signal.throwIfAborted();
+    const called = AbortSignal.any([until, lifetime.signal]);
+    called.throwIfAborted();
+    // Ends before the sampler loses patience: that a gateway says nothing is a reading, not the lack of one.
+    const limit = AbortSignal.timeout(Math.round(deadline * 0.9));
+    const signal = AbortSignal.any([called, limit]);
+    let from = monotonic();
+    const tallied = (outcome: Probe["outcome"], heard: boolean, failure?: string) =>
+      rpcTally.count({ outcome, heard, failure, duration: ms(monotonic() - from), status: undefined });
     try {
       const gateway = await connected(signal);
-      return await workOf(gateway, signal);
+      from = monotonic();
+      const asked = workOf(gateway, signal).then((work) => {
+        tallied(work.known ? "ok" : "failed", true, work.known ? undefined : work.failure);
+        return work;
+      });
+      // Sent after it on the same connection, so that the preflight never waits for them.
+      const [work] = await Promise.all([asked, self.ask(gateway, signal), health.ask(gateway, signal)]);
+      return work.known ? { ...work, ...given(self.told(), health.told()) } : work;
     } catch (error) {
-      signal.throwIfAborted();
+      called.throwIfAborted();
       // Whatever went wrong, a connection on which calls stay open is not to be trusted with the next one.
       if (!(error instanceof RpcError && error.answered)) rpc?.close();
-      return { known: false, failure: error instanceof RpcError ? error.failure : classify(error) };
+      const failure = error instanceof RpcError ? error.failure : classify(error);
+      const { ours, answered } =
+        error instanceof RpcError ? error : { ours: !limit.aborted, answered: false };
+      tallied(ours ? "inconclusive" : "failed", answered, failure);
+      return { known: false, failure };
     }
   }
 
@@ -92,14 +124,14 @@ export function workCollector(options: WorkOptions): WorkCollector {
     metrics,
     read: ask,
     samples(reading) {
-      if (!reading.known) return [];
+      if (!reading.known) return rpcTally.samples();
       const safe = { name: "openclaw_gateway_restart_safe", value: reading.restartSafe ? 1 : 0 };
       const active = Object.entries(reading.active).map(([kind, value]) => ({
         name: "openclaw_gateway_work_active",
         labels: { kind },
         value,
       }));
-      return [...active, safe];
+      return [...rpcTally.samples(), ...active, safe, ...selfSamples(reading.self, reading.health)];
     },
     async rpcAnswers(signal) {
       return (await ask(signal)).known;
@@ -110,6 +142,35 @@ export function workCollector(options: WorkOptions): WorkCollector {
       rpc?.close();
     },
   };
+}
+
+/** A question beside the one that counts: asked at most so often, kept until it is asked again, and never a failure. */
+function asideOf<T>(method: string, parse: (payload: unknown) => T | undefined, every: Millis) {
+  let askedAt: number | undefined;
+  let told: T | undefined;
+  return {
+    told: () => told,
+    forget() {
+      askedAt = undefined;
+      told = undefined;
+    },
+    async ask(gateway: Rpc, signal: AbortSignal): Promise<void> {
+      const at = monotonic();
+      if (askedAt !== undefined && at - askedAt < every) return;
+      askedAt = at;
+      try {
+        told = parse(await gateway.call(method, signal));
+      } catch (error) {
+        // Called off in the middle: what came of the question that counts still holds.
+        if (!(error instanceof RpcError || signal.aborted)) throw error;
+        told = undefined;
+      }
+    },
+  };
+}
+
+function given(self: SelfReport | undefined, health: HealthReport | undefined) {
+  return { ...(self === undefined ? {} : { self }), ...(health === undefined ? {} : { health }) };
 }
 
 /** The preflight is announced as deprecated: a gateway that does not know it is asked for its lanes. */

@@ -3,9 +3,10 @@ import type { Cause } from "./cause.ts";
 import type { Limit } from "./limit.ts";
 import type { HostReading, ProbeReading, ProcessReading, WorkReading } from "./readings.ts";
 import type { Seen } from "./sample.ts";
-import { hangConfirmed, type Stall, type StallPolicy, silentFor } from "./stall.ts";
+import { confirmAfter, type HangPolicy, hangConfirmed, type Stall, silentFor } from "./stall.ts";
 import { after, elapsed, type Instant, type Millis, ms, seconds } from "./time.ts";
 import type { Trend } from "./trend.ts";
+import type { Updating } from "./updating.ts";
 
 /** Readings and what follows from them; `undefined` where nothing has been read. */
 export type Evidence = {
@@ -22,11 +23,11 @@ export type Evidence = {
   readonly version: string | undefined;
   /** The last gap in the guard's own clock: host sleep, a frozen guard. */
   readonly wokeAt: Instant | undefined;
+  /** The signs of an update, each since when it has been seen. */
+  readonly updating: Updating;
 };
 
-export type EvidencePolicy = StallPolicy & {
-  readonly hangConfirm: Millis;
-  readonly hangProbes: number;
+export type EvidencePolicy = HangPolicy & {
   /** A gateway that is gone is started this long after it was first missed, so that its own supervisor comes first. */
   readonly startAfter: Millis;
   readonly memoryRatio: number;
@@ -95,10 +96,14 @@ function confirmHang(
     return { answer: "blind", saw: "no fresh reading of the probes" };
   }
   const silent = silentFor(stall, now, policy);
-  const saw = `${stall.class}, silent for ${silent} ms, ${stall.silence?.failedProbes ?? 0} probes failed`;
+  const needed = confirmAfter(stall, policy);
+  const why =
+    needed > policy.hangConfirm ? `, ${needed} ms count: the main thread waits for a child that works` : "";
+  const failed = `${stall.silence?.failedProbes ?? 0} probes failed`;
+  const saw = `${stall.class}, silent for ${silent} ms, ${failed}${why}`;
   if (hangConfirmed(stall, now, policy)) return { answer: "yes", saw };
   if (stall.silence === undefined && stall.deafSince === undefined) return { answer: "no", saw };
-  return { answer: "not_yet", saw, until: after(now, ms(Math.max(1000, policy.hangConfirm - silent))) };
+  return { answer: "not_yet", saw, until: after(now, ms(Math.max(1000, needed - silent))) };
 }
 
 function confirmLeak({ process, trend }: Evidence): Confirmation {

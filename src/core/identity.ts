@@ -9,6 +9,14 @@ export type ProcessIdentity = {
   readonly startTicks: number;
 };
 
+/** Stands for the boot id of a process that was seen without start ticks, where there is no /proc. */
+export const unprovenBoot = "unproven";
+
+/** Whether pid and start ticks prove which life this is; one that does not must never be signalled. */
+export function isProven(one: ProcessIdentity): boolean {
+  return one.bootId !== unprovenBoot;
+}
+
 /** One life of a gateway's serving process. */
 export type Incarnation = ProcessIdentity & { readonly startedAt: Instant };
 

@@ -14,10 +14,12 @@ export const refusals = [
   "stopped_on_purpose",
   "gave_up",
   "paused",
+  "silenced",
   "observing",
   "supervisor_unreachable",
   "starting",
   "draining",
+  "updating",
   "just_woke",
   "not_curable",
   "unsafe_unit",
@@ -45,7 +47,7 @@ const lastingAtOnce: ReadonlySet<Refusal> = new Set<Refusal>([
   "budget_spent",
 ]);
 /** A person wanted it so: told as information only. */
-const wanted: ReadonlySet<Refusal> = new Set<Refusal>(["paused", "stopped_on_purpose"]);
+const wanted: ReadonlySet<Refusal> = new Set<Refusal>(["paused", "silenced", "stopped_on_purpose"]);
 
 /** Whether people must hear that a confirmed need is refused: at once, or after the urgency's patience. */
 export function lasting(

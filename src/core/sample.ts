@@ -27,6 +27,8 @@ export type Collector<Reading> = {
   readonly metrics: readonly MetricSpec[];
   read(signal: AbortSignal): Promise<Reading>;
   samples(reading: Reading): readonly Sample[];
+  /** Another life of the gateway serves now: what the one before it said must not be taken for its word. */
+  renew?(): void;
 };
 
 /** A reading and the moment at which it was complete. */

@@ -5,6 +5,7 @@ import { confirm, type Evidence, type EvidencePolicy, freshFor } from "./evidenc
 import type { Verdict } from "./history.ts";
 import { type Incarnation, sameIncarnation } from "./identity.ts";
 import type { SupervisorReading } from "./readings.ts";
+import { startBudget } from "./stall.ts";
 import { elapsed, type Instant, type Millis, ms, seconds } from "./time.ts";
 
 /** What the restart was for, and what was there before it. */
@@ -52,7 +53,7 @@ export function judge(
   }
   if (!found.found) {
     const comingUp = supervisor.state === "starting" || supervisor.state === "waiting_to_restart";
-    const over = waited > (comingUp ? policy.startBudget : policy.replaceWithin);
+    const over = waited > (comingUp ? startBudget(e.stall, policy) : policy.replaceWithin);
     if (over || (supervisor.state === "failed" && waited > failedAfter))
       return {
         is: "failed",
@@ -74,7 +75,8 @@ export function judge(
     ...memoryMissing(expected, found.tree.residentBytes, e.limit?.bytes),
   ];
   if (missing.length === 0) return { is: "back", incarnation: found.incarnation };
-  if (elapsed(found.incarnation.startedAt, now) <= policy.startBudget) return { is: "waiting", missing };
+  if (elapsed(found.incarnation.startedAt, now) <= startBudget(e.stall, policy))
+    return { is: "waiting", missing };
   return {
     is: "failed",
     verdict: "not_recovered",

@@ -3,9 +3,10 @@
 import type { Evidence } from "../core/evidence.ts";
 import { limitSources } from "../core/limit.ts";
 import type { MetricSpec, Sample } from "../core/sample.ts";
-import { type StallPolicy, silentFor, stallClasses } from "../core/stall.ts";
+import { confirmAfter, type HangPolicy, silentFor, stallClasses } from "../core/stall.ts";
 import { type Instant, inSeconds } from "../core/time.ts";
 import { trends } from "../core/trend.ts";
+import { phaseMetrics, phaseSamples } from "./phase.ts";
 
 /** One limit as a series, so that people tune alerts without editing rules. */
 export type Threshold = {
@@ -36,6 +37,12 @@ export const derivedMetrics: readonly MetricSpec[] = [
     name: "openclaw_gateway_unresponsive_seconds",
     type: "gauge",
     help: "Length of the running silence that counts towards a hang: no byte on any probe while connections wait; 0 when it answers.",
+  },
+  {
+    name: "openclaw_gateway_event_loop_lag_seconds",
+    type: "gauge",
+    help: "Event-loop delay of about one second as /readyz tells it, or the RPC status where /readyz does not; absent while silent.",
+    labels: ["stat"],
   },
   {
     name: "openclaw_gateway_memory_limit_bytes",
@@ -76,6 +83,7 @@ export const derivedMetrics: readonly MetricSpec[] = [
     help: "A limit that alerts compare with, as set in the guard's configuration; select one signal, they have different units.",
     labels: ["signal", "level"],
   },
+  ...phaseMetrics,
 ];
 
 /** The samples of one gateway's evidence; what is unknown is left out. */
@@ -85,7 +93,7 @@ export function derivedSamples(
     readonly now: Instant;
     readonly supervisor: string;
     readonly thresholds: readonly Threshold[];
-    readonly stall: StallPolicy;
+    readonly stall: HangPolicy;
   },
 ): readonly Sample[] {
   const samples: Sample[] = [];
@@ -100,6 +108,18 @@ export function derivedSamples(
     for (const each of stallClasses)
       put("openclaw_gateway_stall_class", each === stall.class ? 1 : 0, { class: each });
     put("openclaw_gateway_unresponsive_seconds", inSeconds(silentFor(stall, given.now, given.stall)));
+  }
+  const probed = e.probe?.reading;
+  // What the RPC said is older: once the gateway is silent, it says nothing any more.
+  const work = probed?.healthz.heard === true ? e.work?.reading : undefined;
+  const self = work?.known === true ? work.self : undefined;
+  const lag = {
+    p99: probed?.loopDelayP99 ?? self?.loopDelayP99,
+    max: probed?.loopDelayMax ?? self?.loopDelayMax,
+  };
+  for (const stat of ["p99", "max"] as const) {
+    const delay = lag[stat];
+    if (delay !== undefined) put("openclaw_gateway_event_loop_lag_seconds", inSeconds(delay), { stat });
   }
   put("openclaw_gateway_memory_limit_bytes", limit?.bytes);
   if (limit !== undefined) {
@@ -116,8 +136,12 @@ export function derivedSamples(
     });
     put("openclaw_gateway_memory_exhaustion_seconds", trend.exhaustionSeconds?.lower, { bound: "lower" });
   }
-  for (const { signal, level, value } of given.thresholds)
-    put("openclaw_gateway_threshold", value, { signal, level });
+  samples.push(...phaseSamples(e, given.now, given.stall));
+  for (const { signal, level, value } of given.thresholds) {
+    // The one limit that the gateway's state raises: people are not told of a hang that is none yet.
+    const raised = signal === "unresponsive_seconds" ? inSeconds(confirmAfter(stall, given.stall)) : value;
+    put("openclaw_gateway_threshold", raised, { signal, level });
+  }
   return samples;
 }
 

@@ -7,6 +7,7 @@ import { modes } from "../core/mode.ts";
 import { refusals } from "../core/refusal.ts";
 import type { MetricSpec, Sample } from "../core/sample.ts";
 import type { Instant } from "../core/time.ts";
+import { type Latencies, probeLatencies } from "./latency.ts";
 
 export const phases = ["detect", "decide", "act", "back", "settle"] as const;
 export type Phase = (typeof phases)[number];
@@ -142,9 +143,17 @@ export const stateMetrics: readonly MetricSpec[] = [
   },
 ];
 
+/** A gateway and the action that would restart it. */
+export type Counted = { readonly name: string; readonly action: string };
+
 /** The long-lived counters; `entry` keeps those in step with the journal. */
 export type Own = {
+  /** Counts for one more gateway, every known combination of labels at zero; counts that are there stay. */
+  readonly gateway: (one: Counted) => void;
+  /** Drops the counts of a gateway that is no longer watched. */
+  readonly forget: (gateway: string) => Promise<void>;
   readonly entry: (entry: Entry) => void;
+  readonly latency: Latencies["observe"];
   readonly phase: (phase: Phase, seconds: number) => void;
   readonly alerts: (result: string, n: number) => void;
   readonly webhookRequest: () => void;
@@ -157,7 +166,7 @@ export type Own = {
 
 /** Creates the guard's own counters, with every known combination of labels at zero. */
 export function ownCounters(given: {
-  readonly gateways: readonly { readonly name: string; readonly action: string }[];
+  readonly gateways: readonly Counted[];
   readonly version: string;
   readonly nodeVersion: string;
   readonly webhookFailures: readonly string[];
@@ -183,20 +192,30 @@ export function ownCounters(given: {
   const failures = new Counter(spec("openclaw_guard_webhook_failures_total"));
   const journalErrors = new Counter(spec("openclaw_guard_journal_errors_total"));
   const seriesDropped = new Counter(spec("openclaw_guard_series_dropped_total"));
+  const latencies = probeLatencies();
   let heartbeat: Gauge<string> | undefined;
 
-  for (const { name: gateway, action } of given.gateways) {
+  const watch = ({ name: gateway, action }: Counted) => {
     for (const decision of ["restart", ...refusals]) decisions.inc({ gateway, decision }, 0);
     for (const outcome of outcomes) episodes.inc({ gateway, outcome }, 0);
     for (const cause of causes)
       for (const verdict of verdicts) restarts.inc({ gateway, cause, action, verdict }, 0);
     foreign.inc({ gateway }, 0);
-  }
+    latencies.begin(gateway);
+  };
+  given.gateways.forEach(watch);
   for (const phase of phases) phaseSeconds.zero({ phase });
   for (const result of given.alertResults) alerts.inc({ result }, 0);
   for (const reason of given.webhookFailures) failures.inc({ reason }, 0);
 
   return {
+    gateway: watch,
+    async forget(gateway) {
+      latencies.forget(gateway);
+      for (const counter of [decisions, episodes, restarts, foreign])
+        for (const { labels } of (await counter.get()).values)
+          if (labels["gateway"] === gateway) counter.remove(labels);
+    },
     entry(entry) {
       const { gateway } = entry;
       if (entry.kind === "decided") decisions.inc({ gateway, decision: entry.decision });
@@ -206,6 +225,7 @@ export function ownCounters(given: {
         restarts.inc({ gateway, cause: entry.cause, action: entry.action, verdict: entry.verdict });
       }
     },
+    latency: latencies.observe,
     phase: (phase, seconds) => phaseSeconds.observe({ phase }, seconds),
     alerts: (result, n) => alerts.inc({ result }, n),
     webhookRequest: () => requests.inc(),
@@ -217,7 +237,7 @@ export function ownCounters(given: {
     },
     journalError: () => journalErrors.inc(),
     dropped: (n) => seriesDropped.inc(n),
-    render: () => registry.metrics(),
+    render: async () => (await registry.metrics()) + latencies.render(),
   };
 }
 
@@ -264,22 +284,13 @@ export function trackSamples(track: {
   readonly lastSuccessAt: Instant | undefined;
 }): readonly Sample[] {
   const labels = { collector: track.collector };
-  const { success, duration, lastSuccessAt } = track;
-  return [
-    ...(success === undefined
-      ? []
-      : [{ name: "openclaw_guard_collector_success", value: success ? 1 : 0, labels }]),
-    ...(duration === undefined
-      ? []
-      : [{ name: "openclaw_guard_collector_duration_seconds", value: duration / 1000, labels }]),
-    ...(lastSuccessAt === undefined
-      ? []
-      : [
-          {
-            name: "openclaw_guard_collector_last_success_timestamp_seconds",
-            value: lastSuccessAt / 1000,
-            labels,
-          },
-        ]),
-  ];
+  const samples: Sample[] = [];
+  const put = (suffix: string, value: number | undefined) => {
+    if (value !== undefined) samples.push({ name: `openclaw_guard_collector_${suffix}`, value, labels });
+  };
+  const inSeconds = (length: number | undefined) => (length === undefined ? undefined : length / 1000);
+  put("success", track.success === undefined ? undefined : Number(track.success));
+  put("duration_seconds", inSeconds(track.duration));
+  put("last_success_timestamp_seconds", inSeconds(track.lastSuccessAt));
+  return samples;
 }

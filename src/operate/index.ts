@@ -5,6 +5,7 @@ import { demo } from "./demo.ts";
 import { history } from "./history.ts";
 import { pause } from "./pause.ts";
 import type { Program } from "./program.ts";
+import { schema } from "./schema.ts";
 import { serve } from "./serve.ts";
 import { status } from "./status.ts";
 import { up } from "./up.ts";
@@ -15,6 +16,7 @@ export const commands: readonly ((cli: Command, program: Program, exit: (code: n
   up,
   demo,
   checkConfig,
+  schema,
   status,
   history,
   pause,

@@ -8,6 +8,8 @@ export type Serving = AsyncDisposable & {
   readonly controlUrl: string;
   /** Resolves with the reason when it can no longer watch. */
   readonly broken: Promise<string>;
+  /** Reads its configuration again and takes it over; `false` when it is wrong, and then nothing has changed. */
+  readonly reload: () => Promise<boolean>;
 };
 
 /** What can be read of a journal without a running guard. */
@@ -45,6 +47,8 @@ export type Program = {
   readonly err: (line: string) => void;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** From now on SIGHUP does this, instead of ending the program. */
+  readonly onHangup: (then: () => void) => void;
   /** A file or folder that is shipped with the program, such as `prometheus`. */
   readonly shipped: (name: string) => string;
   /** A program that stands beside this one, such as `stand-in/gateway`, as argv. */

@@ -55,17 +55,28 @@ function describe(body: unknown): readonly string[] {
       ...pausedLine(gateway["paused"]),
       ...(gateway["gaveUp"] === true ? ["  gave up  three attempts did not help: a person has to look"] : []),
       `  decision ${gateway["decision"] === undefined ? "nothing to decide" : say("decision")}`,
+      ...waitLines(gateway),
       `  budget   ${say("budgetLeft")} restarts left${gateway["cooldownSeconds"] === 0 ? "" : `, next in ${Math.ceil(Number(gateway["cooldownSeconds"]))} s`}`,
       `  next     ${say("next")}`,
     ];
   });
 }
 
+/** The phases that would hold a restart back, each with its latest end. */
+function waitLines(gateway: Row): readonly string[] {
+  return rows(gateway, "waits").map(
+    (each) => `  waits    ${text(each["refusal"])}, until ${moment(each["until"])} UTC at the latest`,
+  );
+}
+
+function moment(at: unknown): string {
+  return typeof at === "number" ? new Date(at).toISOString().slice(0, 16).replace("T", " ") : "";
+}
+
 function pausedLine(paused: unknown): readonly string[] {
   if (typeof paused !== "object" || paused === null) return [];
   const { until, who, why }: { until?: unknown; who?: unknown; why?: unknown } = paused;
-  const end = typeof until === "number" ? new Date(until).toISOString().slice(0, 16).replace("T", " ") : "";
-  return [`  paused   until ${end} UTC by ${text(who)}: ${text(why)}`];
+  return [`  paused   until ${moment(until)} UTC by ${text(who)}: ${text(why)}`];
 }
 
 function rows(of: unknown, name: string): readonly Row[] {

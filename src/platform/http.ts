@@ -8,7 +8,7 @@ import { monotonic, sleep } from "./clock.ts";
 
 const bodyLimitBytes = 64 * 1024;
 /** A deadline that is noticed this much too late was missed by ourselves: our loop was blocked or the host slept. */
-const ownStall = ms(1000);
+export const ownStall = ms(1000);
 /** Faults of our own side, which say nothing about the server: no route, no local port, no descriptor, no memory. */
 const ownFaults = new Set([
   "ENETUNREACH",
@@ -92,8 +92,7 @@ export async function get(
     () => undefined,
   );
   await Promise.race([over, wait]);
-  // Timers run before sockets are read: an answer that arrived while our own loop was busy is still to be picked up.
-  for (let turns = 0; turns < 2 && !exchange.settled; turns++) await turn();
+  if (!exchange.settled) await catchUp();
   answered.abort();
   if (options.signal.aborted) {
     close();
@@ -116,6 +115,14 @@ export async function get(
   }
   close();
   return { ...answer, outcome: late ? "inconclusive" : "failed", failure: "timeout" };
+}
+
+/**
+ * Lets the event loop read what is there before a deadline is held against somebody: timers run before sockets are read,
+ * so an answer that arrived while our own loop was busy is still to be picked up.
+ */
+export async function catchUp(): Promise<void> {
+  for (let turns = 0; turns < 2; turns++) await turn();
 }
 
 /** A text WebSocket: what it hears goes to the listeners it was opened with. */
@@ -244,7 +251,9 @@ function heardOn(exchange: Exchange): boolean {
 
 /** The parser's own error has a code only sometimes. */
 function failureOf(error: unknown): FailureKind {
-  return error instanceof errors.HTTPParserError ? "protocol" : classify(error);
+  const { HTTPParserError, HeadersOverflowError } = errors;
+  const broken = error instanceof HTTPParserError || error instanceof HeadersOverflowError;
+  return broken ? "protocol" : classify(error);
 }
 
 function isOwnFault(error: unknown): boolean {

@@ -1,7 +1,7 @@
 // How is a signal sent to exactly the process that was looked at, and to no other that the kernel gave its pid?
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ProcessIdentity } from "../core/identity.ts";
+import { isProven, type ProcessIdentity } from "../core/identity.ts";
 
 /** `another`: the pid is in use, by a process that started at another moment or in another boot. */
 export type SignalResult = "sent" | "gone" | "another";
@@ -15,6 +15,7 @@ export function killVerified(procRoot: string, one: ProcessIdentity, signal: Nod
   if (!Number.isSafeInteger(one.pid) || one.pid <= 1 || one.pid === process.pid) {
     throw new TypeError(`signal process ${one.pid}: not a process that may be signalled`);
   }
+  if (!isProven(one)) throw new TypeError(`signal process ${one.pid}: its start ticks are unknown`);
   const boot = readBootId(procRoot);
   const seen = readIdentity(procRoot, one.pid);
   if (seen === undefined) return "gone";
@@ -37,6 +38,11 @@ export function identify(procRoot: string, pid: number): ProcessIdentity | undef
 /** The random name that the kernel gave this boot. */
 export function readBootId(procRoot: string): string {
   return readFileSync(join(procRoot, "sys/kernel/random/boot_id"), "utf8").trim();
+}
+
+/** The same, or a word that no process was ever seen in where there is no /proc: nothing is then done to any of them. */
+export function bootIdOr(procRoot: string, unknown: string): string {
+  return existsSync(join(procRoot, "sys/kernel/random/boot_id")) ? readBootId(procRoot) : unknown;
 }
 
 /**

@@ -20,6 +20,20 @@ const localDeadline: Millis = minutes(2);
 
 /** Unpacks Prometheus and Alertmanager with their tools below `into`/root; rejects with the reason of apt or dpkg. */
 export async function unpackPackages(u: Unpacking): Promise<void> {
+  // Later releases ship promtool as a package of its own; earlier ones do not know the name.
+  const root = await unpackNamed(u, ["prometheus", "prometheus-alertmanager"], ["promtool"]);
+  await findTemplatesAnywhere(root);
+}
+
+/**
+ * Unpacks packages by name below `into`/root, which it returns, without those they depend on; the optional ones may be
+ * unknown to the release. Rejects with the reason of apt or dpkg.
+ */
+export async function unpackNamed(
+  u: Unpacking,
+  packages: readonly string[],
+  optional: readonly string[] = [],
+): Promise<string> {
   const [lists, archives, parts, root] = ["lists", "archives", "sources", "root"].map((name) =>
     join(u.into, name),
   ) as [string, string, string, string];
@@ -59,12 +73,12 @@ export async function unpackPackages(u: Unpacking): Promise<void> {
 
   u.say(`fetching the package lists of ${u.suite} (about 9 MB)`);
   await apt(downloadDeadline, ...options, "update");
-  u.say("downloading prometheus and prometheus-alertmanager (about 30 MB)");
-  await apt(downloadDeadline, ...options, "download", "prometheus", "prometheus-alertmanager");
-  // Later releases ship promtool as a package of its own; earlier ones do not know the name.
-  await apt(downloadDeadline, ...options, "download", "promtool").catch((error: unknown) => {
-    if (!(error instanceof ExecError)) throw error;
-  });
+  u.say(`downloading ${packages.join(" and ")}`);
+  await apt(downloadDeadline, ...options, "download", ...packages);
+  for (const name of optional)
+    await apt(downloadDeadline, ...options, "download", name).catch((error: unknown) => {
+      if (!(error instanceof ExecError)) throw error;
+    });
   u.say("unpacking");
   for (const file of await readdir(archives))
     if (file.endsWith(".deb"))
@@ -72,7 +86,7 @@ export async function unpackPackages(u: Unpacking): Promise<void> {
         deadline: localDeadline,
         signal: u.signal,
       });
-  await findTemplatesAnywhere(root);
+  return root;
 }
 
 /**

@@ -32,10 +32,15 @@ export function wake(sleep: World["sleep"]): Wake {
   };
 }
 
-/** Runs the episodes of one gateway until the signal; a failed turn is reported and tried again, never skipped. */
+/** What one turn is taken with; it stays the same until the turn is over. */
+export type Means = { readonly world: World; readonly policy: Policy };
+
+/**
+ * Runs the episodes of one gateway until the signal; a failed turn is reported and tried again, never skipped. `means` is
+ * asked before each turn: another configuration holds from the next one on.
+ */
 export async function runEpisodes(
-  world: World,
-  policy: Policy,
+  means: () => Promise<Means>,
   woken: Wake,
   onFailure: (error: unknown) => void,
   signal: AbortSignal,
@@ -44,6 +49,8 @@ export async function runEpisodes(
   while (!signal.aborted) {
     let length = afterFailure;
     try {
+      const { world, policy } = await means();
+      if (signal.aborted) return;
       length = await turn(world, policy, carry, signal);
     } catch (error) {
       if (signal.aborted) return;

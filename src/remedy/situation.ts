@@ -27,7 +27,7 @@ export async function situation(
   policy: Policy,
   signal: AbortSignal,
 ): Promise<Situation> {
-  const [evidence, supervisor, stillActive] = await Promise.all([
+  const [evidence, supervisor, held] = await Promise.all([
     world.look(signal),
     world.action.inspect(signal),
     world.stillActive(world.book.openAlerts(), signal),
@@ -46,7 +46,8 @@ export async function situation(
     now,
     canRecord: world.book.writable(),
     alerts,
-    stillActive,
+    stillActive: held?.active,
+    silenced: held?.silenced,
     evidence,
     supervisor,
     unit: world.unit,

@@ -23,6 +23,8 @@ export const properties = [
   "Restart",
   "RestartPreventExitStatus",
   "RestartUSec",
+  "StartLimitIntervalUSec",
+  "StartLimitBurst",
   "InvocationID",
 ];
 
@@ -94,7 +96,14 @@ export function readingOf(shown: Shown): SupervisorReading {
     stopTimeout: parseTimespan(shown["TimeoutStopUSec"]),
     killMode: shown["KillMode"],
     restartDelay: parseTimespan(shown["RestartUSec"]),
+    ...startLimit(shown),
   };
+}
+
+function startLimit(shown: Shown): Pick<SupervisorReading, "startLimit"> {
+  const burst = count(shown["StartLimitBurst"]);
+  const interval = parseTimespan(shown["StartLimitIntervalUSec"]);
+  return burst === undefined || interval === undefined ? {} : { startLimit: { burst, interval } };
 }
 
 function stateOf(shown: Shown): SupervisorReading["state"] {

@@ -1,6 +1,7 @@
 // Has what a step asked for happened yet? Looks again and again until it has, the time is up, or it cannot happen any more.
 import type { Evidence } from "../core/evidence.ts";
 import { type Incarnation, sameIncarnation } from "../core/identity.ts";
+import { confirmAfter } from "../core/stall.ts";
 import { elapsed, type Instant, type Millis, ms, seconds } from "../core/time.ts";
 import type { Done } from "./climb.ts";
 import type { Policy, World } from "./world.ts";
@@ -64,7 +65,7 @@ export async function askToRestart(
     leaving ||= e.stall.class === "draining" || (refused !== undefined && (await isStopping(world, signal)));
     if (refused !== undefined && !leaving && elapsed(refused.at, now) >= refusedAfter) throw refused.error;
     silent = silentSince(silent, e, now);
-    const hung = silent !== undefined && elapsed(silent, now) >= policy.hangConfirm;
+    const hung = silent !== undefined && elapsed(silent, now) >= confirmAfter(e.stall, policy);
     if (hung && (accepted || leaving))
       return { ok: false, detail: "no byte during the drain: hung", overrun: true };
     await world.sleep(lookEvery, signal);

@@ -11,6 +11,7 @@ import type { Mode } from "../core/mode.ts";
 import type { Instant, Millis } from "../core/time.ts";
 import type { VerdictPolicy } from "../core/verdict.ts";
 import type { Action } from "./action.ts";
+import type { Held } from "./still-active.ts";
 
 export type Policy = DecidePolicy &
   LadderPolicy &
@@ -57,11 +58,8 @@ export type World = {
   readonly rememberSeen: (incarnation: Incarnation) => void;
   /** Whether the gateway's RPC can be asked. */
   readonly rpc: boolean;
-  /** Fingerprints of the alerts that Alertmanager holds; undefined when it was not asked or did not answer. */
-  readonly stillActive: (
-    alerts: readonly OpenAlert[],
-    signal: AbortSignal,
-  ) => Promise<ReadonlySet<string> | undefined>;
+  /** The alerts that Alertmanager holds, and which of them are silenced; undefined when it was not asked or did not answer. */
+  readonly stillActive: (alerts: readonly OpenAlert[], signal: AbortSignal) => Promise<Held | undefined>;
   readonly identify: (pid: number) => ProcessIdentity | undefined;
   readonly bootId: () => string;
   readonly kill: (one: ProcessIdentity, signal: "SIGKILL") => "sent" | "gone" | "another";

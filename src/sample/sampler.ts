@@ -30,19 +30,25 @@ export type Sampling<Reading> = {
   readonly track: () => Track;
   /** Takes a reading now, or joins the one that is under way; a failure is kept in the track, never thrown. */
   readonly read: (signal: AbortSignal) => Promise<void>;
-  /** Reads at the collector's cadence until the signal ends it. */
-  readonly run: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Reads at the collector's cadence until the signal ends it. The second reading comes after `phase`, a share of the
+   * cadence: with one for each, many loops that begin together do not stay together.
+   */
+  readonly run: (signal: AbortSignal, phase?: number) => Promise<void>;
+  /** Reads with another collector of the same name from now on; resolves when the old one is no longer in use. */
+  adopt(collector: Collector<Reading>): Promise<void>;
 };
 
 /** Drives one collector; `read` hears of every reading, `gap` of pauses in the guard's own clock. */
 export function sampling<Reading>(
-  collector: Collector<Reading>,
+  first: Collector<Reading>,
   seams: Seams,
   on: {
     readonly read?: (seen: Seen<Reading> | undefined) => void;
     readonly gap?: (at: Instant) => void;
   } = {},
 ): Sampling<Reading> {
+  let collector = first;
   let last: Seen<Reading> | undefined;
   let track: Track = {
     collector: collector.name,
@@ -53,12 +59,12 @@ export function sampling<Reading>(
   };
   let underWay: Promise<void> | undefined;
   let awakeAt: Instant | undefined;
-  const longestPause = ms(Math.max(collector.every, collector.deadline) + gapAbove);
+  const longestPause = () => ms(Math.max(collector.every, collector.deadline) + gapAbove);
 
   /** Called wherever the loop comes to itself, before anything is made of what was read meanwhile. */
   function noticeGap(): void {
     const at = seams.now();
-    if (awakeAt !== undefined && elapsed(awakeAt, at) > longestPause) on.gap?.(at);
+    if (awakeAt !== undefined && elapsed(awakeAt, at) > longestPause()) on.gap?.(at);
     awakeAt = at;
   }
 
@@ -91,18 +97,22 @@ export function sampling<Reading>(
   }
 
   return {
-    collector,
+    get collector() {
+      return collector;
+    },
     latest: () =>
       last !== undefined && elapsed(last.at, seams.now()) <= staleCadences * collector.every
         ? last
         : undefined,
     track: () => track,
     read,
-    async run(signal) {
+    async run(signal, phase = 1) {
       let due = seams.now();
+      let share = phase;
       while (!signal.aborted) {
         await read(signal);
-        due = after(due, collector.every);
+        due = after(due, ms(collector.every * share));
+        share = 1;
         const at = seams.now();
         // Late by more than a cadence: skip what was missed instead of catching up in a burst.
         if (due <= at) due = at;
@@ -110,6 +120,10 @@ export function sampling<Reading>(
         if (due > after(at, collector.every)) due = after(at, collector.every);
         await seams.sleep(elapsed(at, due), signal).catch(() => undefined);
       }
+    },
+    async adopt(next) {
+      collector = next;
+      await underWay;
     },
   };
 }

@@ -39,7 +39,9 @@ const sockets = rpc(condition, options);
 gateway.on("upgrade", sockets.upgrade);
 gateway.on("error", (error) => leave(exitCodes.portInUse, `gateway port: ${error.message}`));
 let port = options.port; // 0 until the kernel has chosen one, which then stays this gateway's
-const hear = (): Server => gateway.listen(port, "127.0.0.1");
+const { listenFd } = options;
+const hear = (): Server =>
+  listenFd === undefined ? gateway.listen(port, "127.0.0.1") : gateway.listen({ fd: listenFd });
 const ears = {
   open: hear,
   close: (): void => {

@@ -18,6 +18,8 @@ export type Options = {
   /** How long work in flight may hold up a stop; 315 s on a real gateway. */
   readonly drainMs: number;
   readonly ownerPid: number | undefined;
+  /** A listening socket that this process was started with, instead of one of its own on `port`. */
+  readonly listenFd: number | undefined;
 };
 
 const longestLeadMs = 3000;
@@ -33,6 +35,7 @@ export const usage = `stand-in gateway: answers like an OpenClaw gateway, and fa
   --open-before-ms N     the port opens this long before started (default: a third, at most 3000)
   --drain-ms N           how long work may delay a stop (default 315000)
   --version V            version to claim (default 2026.9.6)
+  --listen-fd N          probes and WebSocket on this inherited listening socket instead of --port
   --owner-pid PID        end when that process has ended
 `;
 
@@ -50,6 +53,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): O
       "drain-ms": { type: "string" },
       version: { type: "string" },
       "owner-pid": { type: "string" },
+      "listen-fd": { type: "string" },
     },
   });
   const stateDir = values["state-dir"];
@@ -71,6 +75,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): O
     openBeforeMs: Math.min(openBeforeMs, startupMs),
     drainMs: whole("--drain-ms", values["drain-ms"], 3_600_000) ?? 315_000,
     ownerPid,
+    listenFd: whole("--listen-fd", values["listen-fd"], 1024),
   };
 }
 

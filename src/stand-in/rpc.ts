@@ -143,7 +143,14 @@ function call(
 
 const calls: Readonly<Record<string, (condition: Condition, given: Given) => object>> = {
   "gateway.restart.preflight": workOf,
-  health: (condition) => ({ ok: true, ts: now(), channels: {}, ...eventLoop(condition) }),
+  health: (condition) => ({
+    ok: true,
+    ts: now(),
+    plugins: { loaded: [], errors: [], unavailable: [] },
+    channels: {},
+    modelRuntime: { degraded: false, pendingAgents: [] },
+    ...eventLoop(condition),
+  }),
   status: (condition, given) => {
     const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage();
     return {

@@ -30,6 +30,10 @@ test("the exposition of a running guard is the golden one, but for its values", 
     'openclaw_gateway_event_loop_lag_seconds{stat="p99",gateway="main"}',
     'openclaw_gateway_restart_safe{gateway="main"}',
     "nodejs_eventloop_lag_p99_seconds",
+    'openclaw_gateway_proportional_memory_bytes{scope="tree",gateway="main"}',
+    'openclaw_gateway_sockets{state="listen",scope="process",gateway="main"}',
+    'openclaw_gateway_claimants{claim="port",gateway="main"}',
+    "openclaw_guard_state_filesystem_size_bytes",
   ];
   let text = "";
   await until("everything is known", async () => {
@@ -72,6 +76,11 @@ test("a scrape does not wait for a gateway that hangs, nor does any other gatewa
   await using guard = await startGuard(settingsIn(at.dir, gateways));
   const up = (name: string) => guard.series(`openclaw_gateway_up{gateway="${name}"}`);
   await until("both are seen", async () => (await up("hung")) === 1 && (await up("well")) === 1);
+  // A silence that begins before the start is known to be over counts as one of the start.
+  await until(
+    "the start is over",
+    async () => (await guard.series('openclaw_gateway_stall_class{gateway="hung",class="alive"}')) === 1,
+  );
   await hung.ill("hang");
   await until("the hang is seen", async () => (await up("hung")) === 0);
 
@@ -112,10 +121,14 @@ test("the metrics listener changes nothing and knows nothing of the other one", 
 
 /** Types and series, sorted, without values and without what differs from machine to machine. */
 function masked(text: string): readonly string[] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("# HELP"))
-    .map((line) => (line.startsWith("#") ? line : line.slice(0, line.lastIndexOf(" "))))
-    .map((line) => line.replace(/nodeversion="[^"]*"/, 'nodeversion="*"'))
-    .toSorted();
+  return (
+    text
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("# HELP"))
+      .map((line) => (line.startsWith("#") ? line : line.slice(0, line.lastIndexOf(" "))))
+      .map((line) => line.replace(/\b(nodeversion|pid|startticks|unit)="[^"]*"/g, '$1="*"'))
+      // Not every kernel measures these; they are tested from recorded trees.
+      .filter((line) => !/openclaw_(gateway_cgroup|host_pressure|host_oom)_/.test(line))
+      .toSorted()
+  );
 }

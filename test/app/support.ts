@@ -59,6 +59,8 @@ export type Guard = App & {
     headers?: Readonly<Record<string, string>>,
   ) => Promise<{ readonly status: number; readonly body: string }>;
   readonly get: (url: string) => Promise<{ readonly status: number; readonly body: string }>;
+  /** Takes other settings over, as a changed file is at SIGHUP. */
+  readonly reloadWith: (settings: unknown) => Promise<boolean>;
   /** The value of one series as it is exposed now; undefined when there is none. */
   readonly series: (name: string) => Promise<number | undefined>;
 };
@@ -90,6 +92,11 @@ export async function startGuard(
       return { status: answer.status, body: await answer.text() };
     },
     get,
+    reloadWith: (next) =>
+      app.reload(() => {
+        const changed = parseConfig(next);
+        return { config: changed, secrets: openSecrets(changed, env) };
+      }),
     async series(name) {
       const { body } = await get(`${app.metricsUrl}/metrics`);
       return valueIn(body, name);

@@ -132,6 +132,7 @@ suite("a runbook with a table of reasons", () => {
       "already_replaced",
       "stopped_on_purpose",
       "paused",
+      "silenced",
       "just_woke",
     ];
     const told = refusals.filter((refusal) => !neverTold.includes(refusal));

@@ -31,9 +31,9 @@ suite("the catalogue", () => {
     test(`declares every metric of ${path}`, () => {
       // JSON escapes the quotes inside a query.
       const content = text(path).replaceAll('\\"', '"');
-      const names = [...content.matchAll(/(?<![\w:])openclaw_(?:gateway|guard|host)_\w+(?![\w:])/g)].map(
-        ([name]) => name,
-      );
+      const names = [
+        ...content.matchAll(/(?<![\w:])openclaw_(?:gateway|guard|host|endpoint)_\w+(?![\w:])/g),
+      ].map(([name]) => name);
       assert.deepEqual(
         [...new Set(names)].filter((name) => familyOf(name) === undefined),
         [],

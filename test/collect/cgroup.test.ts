@@ -1,11 +1,10 @@
 // Are unit and memory limit read right under cgroup version 1, version 2, both, and in a container?
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { test } from "node:test";
 import { livesIn, parseCgroups, parseLimit, readMemoryLimit, unitOf } from "../../src/collect/cgroup.ts";
 import { recorded } from "./proc-tree.ts";
+import { sysTree } from "./sys-tree.ts";
 
 const unitPath = "user.slice/user-1000.slice/user@1000.service/app.slice/openclaw-gateway.service";
 
@@ -74,12 +73,3 @@ test("no limit anywhere is unknown, and so is a path seen from another namespace
     undefined,
   );
 });
-
-function sysTree(files: Readonly<Record<string, string>>): Disposable & { readonly root: string } {
-  const root = mkdtempSync(join(tmpdir(), "guard-sys-"));
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text);
-  }
-  return { root, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) };
-}

@@ -1,16 +1,11 @@
 // Do the probes tell well, slow, silent, refused and garbled apart, at their cadence, and keep count over readings?
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
-import { setTimeout as wait } from "node:timers/promises";
 import { probeCollector } from "../../src/collect/probe.ts";
-import type { ProbeReading } from "../../src/core/readings.ts";
-import type { Sample } from "../../src/core/sample.ts";
-import { after, instant, ms, seconds } from "../../src/core/time.ts";
+import { instant, seconds } from "../../src/core/time.ts";
+import { named, startGateway, until, values, watching } from "./probe-server.ts";
 
-const never = new AbortController().signal;
+const epoch = () => instant(0);
 
 test("a gateway that is well: three successes, its version, its phase and its lag", async () => {
   await using gateway = await startGateway();
@@ -24,7 +19,6 @@ test("a gateway that is well: three successes, its version, its phase and its la
   assert.equal(reading.loopDelayP99, 21.5);
   assert.equal(reading.loopDelayMax, 40);
   assert.deepEqual(values(watch.samples(), "duration_seconds").length, 3);
-  assert.deepEqual(named(watch.samples(), "event_loop_lag_seconds"), { p99: 0.0215, max: 0.04 });
   assert.deepEqual(named(watch.samples(), "probe_success"), { healthz: 1, startupz: 1, readyz: 1 });
   assert.deepEqual(named(watch.samples(), "probe_last_success_timestamp_seconds"), {
     healthz: 1_800_000_000,
@@ -37,12 +31,16 @@ test("a gateway that is well is asked for start and readiness at the slower cade
   await using gateway = await startGateway();
   await using watch = watching(gateway);
   const slow: boolean[] = [];
+  const lags: unknown[] = [];
   for (let n = 0; n < 5; n++) {
-    slow.push((await watch.read()).startupz !== undefined);
+    const reading = await watch.read();
+    slow.push(reading.startupz !== undefined);
+    lags.push(reading.loopDelayMax);
     assert.deepEqual(named(watch.samples(), "probe_success"), { healthz: 1, startupz: 1, readyz: 1 });
     watch.pass(5);
   }
   assert.deepEqual(slow, [true, false, false, true, false]);
+  assert.deepEqual(lags, [40, 40, 40, 40, 40], "what was told lasts until it is told anew");
   assert.deepEqual(gateway.asked(), { healthz: 5, startupz: 2, readyz: 2 });
 });
 
@@ -75,12 +73,12 @@ test("silence is counted, the slow probes rest, and one request stays open that 
     const reading = await watch.read();
     assert.partialDeepStrictEqual(reading.healthz, { outcome: "failed", heard: false, failure: "timeout" });
     assert.equal(reading.startupz, undefined);
+    assert.equal(reading.loopDelayMax, undefined, "of a silent gateway no lag is known");
     assert.equal(reading.heldAnswered, false);
     assert.equal(named(watch.samples(), "probe_consecutive_failures")["healthz"], n);
     await until(() => gateway.connections() === 1);
   }
   assert.deepEqual(named(watch.samples(), "probe_success"), { healthz: 0 });
-  assert.deepEqual(named(watch.samples(), "event_loop_lag_seconds"), {});
 
   gateway.answerWaiting();
   watch.pass(5);
@@ -190,97 +188,3 @@ test("a reading that is called off rejects, and disposal closes what is open", a
   await watch[Symbol.asyncDispose]();
   await until(() => gateway.connections() === 0);
 });
-
-const epoch = () => instant(0);
-
-function watching(gateway: { readonly url: URL }) {
-  let at = instant(1_800_000_000_000);
-  const collector = probeCollector({ url: gateway.url, now: () => at, timeout: ms(150), every: seconds(5) });
-  let last: ProbeReading | undefined;
-  return {
-    collector,
-    async read(): Promise<ProbeReading> {
-      last = await collector.read(never);
-      return last;
-    },
-    samples(): readonly Sample[] {
-      assert.ok(last !== undefined);
-      return collector.samples(last);
-    },
-    pass(length: number) {
-      at = after(at, seconds(length));
-    },
-    [Symbol.asyncDispose]: () => collector[Symbol.asyncDispose](),
-  };
-}
-
-/** Values of one family by its only label. */
-function named(samples: readonly Sample[], family: string): Record<string, number> {
-  const chosen = samples.filter(({ name }) => name === `openclaw_gateway_${family}`);
-  return Object.fromEntries(chosen.map(({ labels, value }) => [Object.values(labels ?? {})[0] ?? "", value]));
-}
-
-function values(samples: readonly Sample[], suffix: string): readonly number[] {
-  return samples.filter(({ name }) => name.endsWith(suffix)).map(({ value }) => value);
-}
-
-async function until(so: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5000;
-  while (!so()) {
-    assert.ok(performance.now() < deadline, "not so within 5 s");
-    await wait(5);
-  }
-}
-
-type State = "started" | "starting" | "draining" | "blocked" | "broken";
-
-/** Answers the three probes as the real gateway does; `body` replaces every answer by something else. */
-async function startGateway(body?: string) {
-  let state: State = "started";
-  const asked: Record<string, number> = {};
-  const waiting: ServerResponse[] = [];
-  const open = new Set<Socket>();
-  const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    const path = (request.url ?? "").slice(1);
-    asked[path] = (asked[path] ?? 0) + 1;
-    if (state === "blocked") return void waiting.push(response);
-    if (state === "broken") return void response.writeHead(500).end("oops");
-    if (body !== undefined) return void response.end(body);
-    const begun = { ok: state === "started", status: state, version: "2026.9.6", uptimeMs: 5 };
-    const ready = {
-      ready: true,
-      failing: [],
-      eventLoop: { degraded: false, delayP99Ms: 21.5, delayMaxMs: 40 },
-    };
-    const said = { healthz: { ok: true, status: "live" }, startupz: begun, readyz: ready }[path];
-    response.writeHead(path === "healthz" || state === "started" ? 200 : 503).end(JSON.stringify(said));
-  };
-  const server = createServer(answer);
-  server.on("connection", (socket) => {
-    open.add(socket);
-    socket.on("close", () => open.delete(socket));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: new URL(`http://127.0.0.1:${port}/`),
-    be(next: State) {
-      state = next;
-    },
-    answerWaiting() {
-      for (const response of waiting.splice(0)) response.end("{}");
-    },
-    cut() {
-      for (const socket of open) socket.resetAndDestroy();
-    },
-    asked: () => asked,
-    connections: () => open.size,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      if (!server.listening) return;
-      server.close();
-      await once(server, "close");
-    },
-  };
-}

@@ -25,6 +25,8 @@ export type FakeProcess = {
   readonly state?: string;
   readonly startTicks?: number;
   readonly residentKb?: number;
+  /** CPU time in ticks of 10 ms; as recorded: 1300. */
+  readonly cpuTicks?: number;
   readonly cgroup?: string;
   /** Socket inodes it holds open. */
   readonly sockets?: readonly number[];
@@ -71,7 +73,8 @@ export function procTree(): ProcTree {
       pids.add(pid);
       const stat = recorded("stat-gateway.txt")
         .replace("4242 (openclaw-gatewa) S 4200", `${pid} (${name}) ${state} ${parent}`)
-        .replace(` ${recordedTicks} `, ` ${startTicks} `);
+        .replace(` ${recordedTicks} `, ` ${startTicks} `)
+        .replace(" 1234 66 ", ` ${one.cpuTicks ?? 1300} 0 `);
       const status = recorded("status-gateway.txt")
         .replace("804000 kB", `${one.residentKb ?? 804000} kB`)
         .replace("S (sleeping)", `${state} (recorded)`);
@@ -82,7 +85,9 @@ export function procTree(): ProcTree {
       write(`${pid}/limits`, recorded("limits-gateway.txt"));
       write(`${pid}/cgroup`, one.cgroup ?? recorded("cgroup-v2.txt"));
       writeTables(`${pid}`);
-      mkdirSync(join(root, `${pid}`, "fd"), { recursive: true });
+      // Adding a process again changes it.
+      rmSync(join(root, `${pid}`, "fd"), { recursive: true, force: true });
+      mkdirSync(join(root, `${pid}`, "fd"));
       symlinkSync("/dev/null", join(root, `${pid}`, "fd", "0"));
       for (const [index, inode] of (one.sockets ?? []).entries()) {
         symlinkSync(`socket:[${inode}]`, join(root, `${pid}`, "fd", `${index + 20}`));

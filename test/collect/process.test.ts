@@ -43,17 +43,24 @@ test("a recorded gateway with two workers is read whole", async () => {
     maxFds: 1024,
     self: { residentBytes: 804000 * 1024, swappedBytes: 2048 * 1024, processes: 1, zombies: 0 },
     tree: { residentBytes: 872000 * 1024, swappedBytes: 2 * 2048 * 1024, processes: 2, zombies: 1 },
+    children: 1,
+    treeCut: false,
+    youngBusyChild: undefined,
+    cgroup: undefined,
     cgroupLimitBytes: 2147483648,
     unit: "openclaw-gateway.service",
   });
   const samples = collector
     .samples(reading)
+    .filter(({ name }) => !name.endsWith("_info"))
     .map(({ name, labels, value }) => [
       `${name.replace("openclaw_gateway_", "")}${labels === undefined ? "" : `{${labels["scope"]}}`}`,
       value,
     ]);
   assert.deepEqual(Object.fromEntries(samples), {
     processes: 2,
+    child_processes: 1,
+    process_tree_cut: 0,
     zombie_processes: 1,
     listening: 1,
     "resident_memory_bytes{process}": 804000 * 1024,
@@ -67,6 +74,26 @@ test("a recorded gateway with two workers is read whole", async () => {
     start_time_seconds: recordedBoot + 1516.32,
     accept_queue_length: 5,
   });
+});
+
+test("one info metric names the life by pid and start, and how it was found", async () => {
+  using tree = gatewayTree();
+  const collector = over(tree);
+  const info = collector.samples(await collector.read(never)).filter(({ name }) => name.endsWith("_info"));
+  const labels = { pid: "4242", startticks: "151632", foundby: "port", unit: "openclaw-gateway.service" };
+  assert.deepEqual(info, [{ name: "openclaw_gateway_process_info", labels, value: 1 }]);
+});
+
+test("what was seen is kept for deeper looks until the gateway is gone or cannot be seen", async () => {
+  using tree = gatewayTree();
+  tree.add({ pid: 4300, parent: 4242 });
+  const collector = over(tree);
+  assert.equal(collector.sight(), undefined);
+  await collector.read(never);
+  assert.deepEqual(collector.sight()?.pids, [4300]);
+  tree.write("4242/task/4242/stat", "garbage");
+  await assert.rejects(collector.read(never));
+  assert.equal(collector.sight(), undefined);
 });
 
 test("every sample belongs to a declared family", async () => {

@@ -1,8 +1,10 @@
 // What does a gateway's WebSocket RPC look like to a client? As much of the protocol as the guard uses, on a free port.
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { Sample } from "../../src/core/sample.ts";
 
 export const idleCounts = {
   queueSize: 0,
@@ -20,6 +22,9 @@ export type Behaviour = {
   readonly preflight?: unknown;
   readonly error?: { readonly code: string; readonly message: string };
   readonly lanes?: unknown;
+  /** Without them `status` and `health` are methods that this gateway does not know. */
+  readonly status?: unknown;
+  readonly health?: unknown;
   /** Called before each answer. */
   readonly before?: (socket: WebSocket) => void;
   /** Upgrades and never sends the challenge. */
@@ -31,6 +36,7 @@ export async function startGateway(behaviour: Behaviour = {}) {
   let silent = false;
   let connections = 0;
   const hellos: Record<string, unknown>[] = [];
+  const called: Record<string, number> = {};
   const open = new Set<Socket>();
   const server = createServer();
   const sockets = new WebSocketServer({ server });
@@ -59,7 +65,14 @@ export async function startGateway(behaviour: Behaviour = {}) {
         refuse(token === undefined ? { code: "NOT_PAIRED" } : { code: "INVALID_REQUEST", details });
         return socket.close(1008);
       }
+      called[method] = (called[method] ?? 0) + 1;
       if (method === "diagnostics.lanes") return agree(behaviour.lanes);
+      if (method === "status" || method === "health") {
+        const told = method === "status" ? behaviour.status : behaviour.health;
+        if (told === "silence") return;
+        if (told !== undefined) return agree(told);
+        return refuse({ code: "INVALID_REQUEST", message: `unknown method: ${method}` });
+      }
       if (behaviour.error !== undefined) return refuse(behaviour.error);
       agree(behaviour.preflight ?? idle);
     });
@@ -70,6 +83,8 @@ export async function startGateway(behaviour: Behaviour = {}) {
   return {
     url: new URL(`http://127.0.0.1:${port}/`),
     hellos: () => hellos,
+    /** How often each method was called, `connect` left out. */
+    called: () => called,
     connections: () => connections,
     open: () => open.size,
     silence(on: boolean) {
@@ -85,4 +100,17 @@ export async function startGateway(behaviour: Behaviour = {}) {
       await once(server, "close");
     },
   };
+}
+
+/** The samples of the RPC probe by what follows their common name; the duration varies, and is only looked for. */
+export function probed(samples: readonly Sample[]): Record<string, number | string> {
+  const prefix = "openclaw_gateway_probe_";
+  const own = samples.filter(({ name, labels }) => name.startsWith(prefix) && labels?.["probe"] === "rpc");
+  const entries = own.map(({ name, labels, value }): [string, number | string] => [
+    name.slice(prefix.length),
+    labels?.["reason"] ?? value,
+  ]);
+  const { duration_seconds: duration, ...rest } = Object.fromEntries(entries);
+  assert.equal(duration !== undefined, "success" in rest, "a duration comes with every conclusive probe");
+  return rest;
 }

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseLanes, parsePreflight, workCollector } from "../../src/collect/work.ts";
+import { probeMetrics } from "../../src/collect/tally.ts";
 import { ms } from "../../src/core/time.ts";
-import { idle, idleCounts, startGateway } from "./rpc-server.ts";
+import { idle, idleCounts, probed, startGateway } from "./rpc-server.ts";
 
 const never = new AbortController().signal;
 const noWork = {
@@ -50,17 +51,22 @@ test("a busy gateway names its work, and the samples say so", async () => {
   const samples = work.samples(reading);
   assert.equal(samples.find(({ name }) => name === "openclaw_gateway_restart_safe")?.value, 0);
   assert.equal(samples.find(({ labels }) => labels?.["kind"] === "queue")?.value, 2);
-  const names = new Set(work.metrics.map(({ name }) => name));
+  const names = new Set([...work.metrics, ...probeMetrics].map(({ name }) => name));
   for (const { name } of samples) assert.ok(names.has(name), name);
 });
 
-test("what the gateway does not tell is unknown and has no samples", async () => {
+test("what the gateway does not tell is unknown and has no samples but those of the probe", async () => {
   const gateway = await startGateway();
   await using work = watching(gateway);
   await gateway[Symbol.asyncDispose]();
   const reading = await work.read(never);
   assert.deepEqual(reading, { known: false, failure: "refused" });
-  assert.deepEqual(work.samples(reading), []);
+  assert.ok(work.samples(reading).every(({ name }) => name.startsWith("openclaw_gateway_probe_")));
+  assert.deepEqual(probed(work.samples(reading)), {
+    consecutive_failures: 1,
+    success: 0,
+    failure_info: "refused",
+  });
   assert.equal(await work.rpcAnswers(never), false);
 });
 

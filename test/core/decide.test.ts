@@ -43,7 +43,13 @@ const everything: Parameters<typeof leaking>[0] = {
   pausedUntil: after(noon, minutes(5)),
   mode: "observe",
   supervisor: { reachable: false, state: "stopping", exitStatus: 78, killMode: "control-group" },
-  evidence: { wokeAt: noon, process: { at: noon, reading: processReading({ state: "t" }) }, work: undefined },
+  silenced: new Set(["f00d"]),
+  evidence: {
+    updating: { package_manager: { seen: true, since: noon }, version_on_disk: undefined },
+    wokeAt: noon,
+    process: { at: noon, reading: processReading({ state: "t" }) },
+    work: undefined,
+  },
   budget: { left: 0, coolUntil: after(noon, minutes(5)), freeAt: after(noon, hours(1)) },
 };
 
@@ -61,10 +67,12 @@ test("the first refusal wins, and all that hold are recorded with the values the
     "stopped_on_purpose",
     "gave_up",
     "paused",
+    "silenced",
     "observing",
     "supervisor_unreachable",
     "starting",
     "draining",
+    "updating",
     "just_woke",
     "not_curable",
     "unsafe_unit",
@@ -95,6 +103,11 @@ test("a refusal says until when it holds, where that is known", () => {
   };
   assert.equal(until(hung({ pausedUntil: after(noon, minutes(5)) })), after(noon, minutes(5)));
   assert.equal(until(leaking({ evidence: { wokeAt: night } })), after(night, minutes(3)));
+  const updating = { package_manager: { seen: true, since: before(minutes(10)) } } as const;
+  assert.equal(
+    until(hung({ evidence: { updating: { ...updating, version_on_disk: undefined } } })),
+    after(noon, minutes(20)),
+  );
   assert.equal(
     until(hung({ budget: { left: 0, coolUntil: noon, freeAt: after(noon, hours(2)) } })),
     after(noon, hours(2)),

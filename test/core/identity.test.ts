@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nameOf, sameIncarnation } from "../../src/core/identity.ts";
+import { isProven, nameOf, sameIncarnation, unprovenBoot } from "../../src/core/identity.ts";
 import { incarnation } from "./support.ts";
 
 const one = incarnation();
@@ -28,4 +28,9 @@ test("two unknown lives are not known to be the same", () => {
 
 test("the name of a life holds all that tells it from others", () => {
   assert.equal(nameOf(one), "boot-1:4242:1000");
+});
+
+test("a process that was seen without start ticks is proven to be nobody", () => {
+  assert.equal(isProven(one), true);
+  assert.equal(isProven(incarnation({ bootId: unprovenBoot })), false);
 });

@@ -1,8 +1,10 @@
 // In which situations does each refusal hold, and which come near without it? The table behind the test of decisions.
 import type { Situation } from "../../src/core/decide.ts";
+import { unprovenBoot } from "../../src/core/identity.ts";
 import type { Refusal } from "../../src/core/refusal.ts";
 import { observe, unseen } from "../../src/core/stall.ts";
-import { after, days, hours, minutes, ms, seconds } from "../../src/core/time.ts";
+import { after, days, hours, type Instant, type Millis, minutes, ms, seconds } from "../../src/core/time.ts";
+import { noUpdateKnown } from "../../src/core/updating.ts";
 import { before, busy, down, hung, idle, leaking, night } from "./situation.ts";
 import {
   alert,
@@ -17,6 +19,8 @@ import {
 
 const work = (reading: Situation["evidence"]["work"] extends infer W ? W : never) => ({ work: reading });
 const atNight = (reading: typeof busy) => work({ at: night, reading });
+const seenFor = (now: Instant, length: Millis) =>
+  ({ seen: true, since: after(now, ms(0 - length)) }) as const;
 const young = processReading({ incarnation: incarnation({ startedAt: before(minutes(1)) }) });
 export const starting = observe(
   unseen,
@@ -46,6 +50,8 @@ export const table: Readonly<Record<Refusal, { holds: readonly Situation[]; miss
         hung({ evidence: { process: undefined } }),
         hung({ evidence: { process: { at: before(seconds(91)), reading: processReading() } } }),
         hung({ unit: "another.service" }),
+        // Without start ticks nothing proves whose pid it is.
+        hung({ unit: undefined }, incarnation({ bootId: unprovenBoot })),
         leaking({ evidence: { process: { at: night, reading: processReading({ unit: undefined }) } } }),
         // The last look saw no probe: nobody can say that it is not draining.
         leaking({ evidence: { stall: { ...aliveStall(night), class: undefined } } }),
@@ -104,10 +110,18 @@ export const table: Readonly<Record<Refusal, { holds: readonly Situation[]; miss
         down({ supervisor: { stoppedOnPurpose: true, state: "stopped" } }),
         down({ seenAlive: false }),
         leaking({ evidence: { process: { at: night, reading: processReading({ state: "t" }) } } }),
+        // The host goes down, or the unit was frozen or masked, while the gateway still runs.
+        leaking({ supervisor: { stoppedOnPurpose: true, state: "running" } }),
+        hung({ supervisor: { stoppedOnPurpose: true, state: "stopping" } }),
+        // A debugger that lets it run, and the freezer of its cgroup (also what pauses a container).
+        leaking({ evidence: { process: { at: night, reading: processReading({ heldBy: "tracer" }) } } }),
+        hung({ evidence: { process: { at: noon, reading: processReading({ heldBy: "tracer" }) } } }),
+        hung({ evidence: { process: { at: noon, reading: processReading({ heldBy: "freezer" }) } } }),
       ],
       misses: [
         down({ supervisor: { stoppedOnPurpose: true, state: "stopped" }, ours: true }),
         leaking({ seenAlive: false }),
+        leaking({ supervisor: { stoppedOnPurpose: true, state: "stopped" } }),
         // A plain SIGSTOP stays curable.
         leaking({ evidence: { process: { at: night, reading: processReading({ state: "T" }) } } }),
       ],
@@ -116,6 +130,28 @@ export const table: Readonly<Record<Refusal, { holds: readonly Situation[]; miss
     paused: {
       holds: [hung({ pausedUntil: after(noon, ms(1)) })],
       misses: [hung({ pausedUntil: noon }), hung({ pausedUntil: before(1) })],
+    },
+    silenced: {
+      holds: [
+        hung({ stillActive: new Set(["f00d"]), silenced: new Set(["f00d"]) }),
+        hung({
+          alerts: [alert(), alert({ fingerprint: "beef" })],
+          stillActive: new Set(["f00d", "beef"]),
+          silenced: new Set(["f00d", "beef"]),
+        }),
+      ],
+      misses: [
+        hung({ stillActive: new Set(["f00d"]), silenced: new Set() }),
+        hung({ stillActive: new Set(["f00d"]), silenced: new Set(["beef"]) }),
+        // A second alert of the same need that nobody silenced still asks.
+        hung({
+          alerts: [alert(), alert({ fingerprint: "beef" })],
+          stillActive: new Set(["f00d", "beef"]),
+          silenced: new Set(["f00d"]),
+        }),
+        // Nobody has to ask us to start what we ourselves left dead.
+        down({ alerts: [], ours: true, silenced: new Set(["f00d"]) }),
+      ],
     },
     observing: { holds: [hung({ mode: "observe" }), down({ mode: "observe" })], misses: [] },
     supervisor_unreachable: {
@@ -137,6 +173,32 @@ export const table: Readonly<Record<Refusal, { holds: readonly Situation[]; miss
     draining: {
       holds: [leaking({ evidence: { stall: draining } }), leaking({ supervisor: { state: "stopping" } })],
       misses: [],
+    },
+    updating: {
+      holds: [
+        leaking({
+          evidence: { updating: { ...noUpdateKnown, package_manager: seenFor(night, minutes(29)) } },
+        }),
+        hung({ evidence: { updating: { ...noUpdateKnown, version_on_disk: seenFor(noon, ms(0)) } } }),
+        // The updater has stopped it and will start it again.
+        down({ evidence: { updating: { ...noUpdateKnown, package_manager: seenFor(noon, minutes(5)) } } }),
+        // One sign is too old, the other is not.
+        hung({
+          evidence: {
+            updating: {
+              package_manager: seenFor(noon, minutes(45)),
+              version_on_disk: seenFor(noon, minutes(20)),
+            },
+          },
+        }),
+      ],
+      misses: [
+        hung({
+          evidence: { updating: { package_manager: { seen: false }, version_on_disk: { seen: false } } },
+        }),
+        hung({ evidence: { updating: { ...noUpdateKnown, package_manager: seenFor(noon, minutes(30)) } } }),
+        leaking({ evidence: { updating: { ...noUpdateKnown, version_on_disk: seenFor(night, hours(9)) } } }),
+      ],
     },
     just_woke: {
       holds: [leaking({ evidence: { wokeAt: after(night, ms(-179000)) } })],

@@ -18,7 +18,7 @@ const atOnce: readonly Refusal[] = [
   "unsafe_unit",
   "budget_spent",
 ];
-const never: readonly Refusal[] = ["paused", "stopped_on_purpose"];
+const never: readonly Refusal[] = ["paused", "silenced", "stopped_on_purpose"];
 
 test("what only a person can change is told at once, what a person wanted is never told", () => {
   for (const urgency of urgencies) {

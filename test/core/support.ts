@@ -8,6 +8,7 @@ import type { Probe, ProbeReading, ProcessReading, SupervisorReading } from "../
 import { observe, type Stall, unseen } from "../../src/core/stall.ts";
 import { hours, type Instant, instant, type Millis, minutes, ms, seconds } from "../../src/core/time.ts";
 import { freshTrend } from "../../src/core/trend.ts";
+import { noUpdateKnown } from "../../src/core/updating.ts";
 import type { Policy } from "../../src/remedy/world.ts";
 import type { WatchPolicy } from "../../src/sample/watch.ts";
 
@@ -26,6 +27,7 @@ export const policy: Policy & WatchPolicy = {
   startAfter: seconds(10),
   startBackoff: [seconds(10), seconds(30), seconds(90)],
   hangConfirm: seconds(90),
+  hangConfirmBusyChild: minutes(10),
   hangProbes: 6,
   lastLook: seconds(5),
   drain: seconds(330),
@@ -49,6 +51,7 @@ export const policy: Policy & WatchPolicy = {
   staleAfter: minutes(3),
   decideEvery: seconds(30),
   justWoke: minutes(3),
+  updateLimit: minutes(30),
   uncleanLimit: 2,
   rejoinWithin: minutes(15),
   settle: minutes(10),
@@ -87,6 +90,10 @@ export function processReading(partial: Partial<Found> = {}): Found {
     maxFds: 1024,
     self: { residentBytes: 700 * mib, swappedBytes: 0, processes: 1, zombies: 0 },
     tree: { residentBytes: 900 * mib, swappedBytes: 0, processes: 3, zombies: 0 },
+    children: 2,
+    treeCut: false,
+    youngBusyChild: undefined,
+    cgroup: undefined,
     cgroupLimitBytes: 2 * gib,
     unit: "openclaw-gateway.service",
     ...partial,
@@ -168,6 +175,7 @@ export function evidence(partial: Partial<Evidence> = {}): Evidence {
     descriptorsHighSince: undefined,
     version: "2026.9.6",
     wokeAt: undefined,
+    updating: noUpdateKnown,
     ...partial,
   };
 }

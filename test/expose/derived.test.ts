@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Evidence } from "../../src/core/evidence.ts";
 import { limitSources } from "../../src/core/limit.ts";
 import { observe, stallClasses } from "../../src/core/stall.ts";
-import { after, seconds } from "../../src/core/time.ts";
+import { after, ms, seconds } from "../../src/core/time.ts";
 import { trends } from "../../src/core/trend.ts";
 import { derivedMetrics, derivedSamples } from "../../src/expose/derived.ts";
 import {
@@ -24,6 +24,28 @@ test("a healthy gateway is up, alive, and silent for no time at all", () => {
   assert.equal(of('openclaw_gateway_stall_class{class="alive"}'), 1);
   assert.equal(of("openclaw_gateway_unresponsive_seconds"), 0);
   assert.equal(of('openclaw_gateway_info{version="2026.9.6",supervisor="systemd"}'), 1);
+});
+
+test("event-loop lag is what /readyz says, or the RPC where that is silent about it; a silent gateway has none", () => {
+  const name = (stat: string) => `openclaw_gateway_event_loop_lag_seconds{stat="${stat}"}`;
+  const told = {
+    heapUsedBytes: undefined,
+    heapTotalBytes: undefined,
+    externalBytes: undefined,
+    arrayBuffersBytes: undefined,
+    loopDelayP99: ms(30),
+    loopDelayMax: ms(60),
+    drainBudget: undefined,
+  };
+  const work = { at: noon, reading: { known: true, restartSafe: true, active: {}, self: told } } as const;
+  const lagOf = (partial: Partial<Evidence>) =>
+    ["p99", "max"].map((stat) => seriesOf(evidence(partial))(name(stat)));
+  const mute = probeReading({ loopDelayP99: undefined, loopDelayMax: undefined });
+  const telling = probeReading({ loopDelayP99: ms(20), loopDelayMax: ms(40) });
+  assert.deepEqual(lagOf({ probe: { at: noon, reading: telling }, work }), [0.02, 0.04]);
+  assert.deepEqual(lagOf({ probe: { at: noon, reading: mute }, work }), [0.03, 0.06]);
+  assert.deepEqual(lagOf({ probe: { at: noon, reading: mute }, work: undefined }), [undefined, undefined]);
+  assert.deepEqual(lagOf({ probe: { at: noon, reading: silentProbe() }, work }), [undefined, undefined]);
 });
 
 for (const [what, partial, up] of [

@@ -12,7 +12,7 @@ import { freePort, startStandIn } from "../support/gateway.ts";
 import { type Home, home } from "./support.ts";
 
 const exit = { ok: 0, failed: 1, usage: 2, unreachable: 3 };
-const commands = ["serve", "up", "demo", "check-config", "status", "history", "pause", "resume"];
+const commands = ["serve", "up", "demo", "check-config", "schema", "status", "history", "pause", "resume"];
 
 test("help names every command, and each command explains itself", async () => {
   await using at = home();
@@ -54,6 +54,14 @@ test("what cannot be understood is exit 2, with a way on", async () => {
   }
   const { err } = await at.run("demo", "--scenario", "meteor");
   assert.match(err, /hang.*leak.*stop.*crash.*fds/);
+});
+
+test("the schema is printed as it is shipped, for an editor to read", async () => {
+  await using at = home();
+  const { code, out, err } = await at.run("schema");
+  assert.deepEqual([code, err], [exit.ok, ""]);
+  const shipped = readFileSync(new URL("../../guard.schema.json", import.meta.url), "utf8");
+  assert.equal(out, shipped);
 });
 
 test("a configuration that is right is exit 0 and says what it means", async () => {

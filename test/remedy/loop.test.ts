@@ -74,7 +74,12 @@ test("a turn that fails is reported and tried again", async () => {
   const woken = wake(async (length) => {
     waits.push(length);
   });
-  await runEpisodes(world, policy, woken, (error) => problems.push(String(error)), end.signal);
+  await runEpisodes(
+    async () => ({ world, policy }),
+    woken,
+    (error) => problems.push(String(error)),
+    end.signal,
+  );
   assert.deepEqual(problems, ["Error: disk full", "Error: disk full"]);
   assert.equal(turns, 4);
   assert.deepEqual(waits, [seconds(5), seconds(5), seconds(30)]);
@@ -87,6 +92,11 @@ test("a turn that the guard's own end cuts short is no failure", async () => {
     throw new Error("aborted");
   }, end);
   const problems: unknown[] = [];
-  await runEpisodes(world, policy, wake(sleep), (error) => problems.push(error), end.signal);
+  await runEpisodes(
+    async () => ({ world, policy }),
+    wake(sleep),
+    (error) => problems.push(error),
+    end.signal,
+  );
   assert.deepEqual(problems, []);
 });

@@ -5,6 +5,7 @@ import { type Incarnation, sameIncarnation } from "../../src/core/identity.ts";
 import { afterGap, observe, type Stall, unseen } from "../../src/core/stall.ts";
 import { elapsed, type Instant, ms, seconds } from "../../src/core/time.ts";
 import { freshTrend } from "../../src/core/trend.ts";
+import { noUpdateKnown } from "../../src/core/updating.ts";
 import type { Policy } from "../../src/remedy/world.ts";
 import { gib } from "../core/support.ts";
 import type { Gateway } from "./simulated-gateway.ts";
@@ -66,6 +67,7 @@ export function simulatedSight(patient: Gateway, policy: Policy, now: () => Inst
         descriptorsHighSince,
         version: "2026.9.6",
         wokeAt,
+        updating: noUpdateKnown,
       };
     },
   };

@@ -160,7 +160,7 @@ export function simulate(options: { readonly policy?: Partial<Policy>; readonly 
         lastSeen = one;
       },
       rpc: true,
-      stillActive: async () => held,
+      stillActive: async () => (held === undefined ? undefined : { active: held, silenced: new Set() }),
       identify: (pid) => patient.identify(pid),
       bootId: () => patient.settings.bootId,
       kill(one) {

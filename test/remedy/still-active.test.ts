@@ -1,12 +1,15 @@
 // Does Alertmanager still hold the alerts? A real server that gives every kind of answer.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { stillActive } from "../../src/remedy/still-active.ts";
 import { alert } from "../core/support.ts";
 
+/** Answered by Alertmanager 0.25: one alert active, one silenced, one inhibited. */
+const recordedAlerts = new URL("../fixtures/alertmanager/alerts-silenced.json", import.meta.url);
 const never = new AbortController().signal;
 
 /** A server that gives one answer to everything and remembers what it was asked. */
@@ -40,7 +43,10 @@ test("the fingerprints that Alertmanager holds are told, and only alerts that as
     200,
     JSON.stringify([{ fingerprint: "f00d" }, { fingerprint: "beef" }]),
   );
-  assert.deepEqual(await stillActive(`${server.url}/`)([alert()], never), new Set(["f00d", "beef"]));
+  assert.deepEqual(await stillActive(`${server.url}/`)([alert()], never), {
+    active: new Set(["f00d", "beef"]),
+    silenced: new Set(),
+  });
   assert.deepEqual(
     server.asked.map((url) => decodeURIComponent(url)),
     ['/api/v2/alerts?filter=remedy="restart"'],
@@ -48,7 +54,7 @@ test("the fingerprints that Alertmanager holds are told, and only alerts that as
 });
 
 test("an Alertmanager that holds nothing says so", async () => {
-  assert.deepEqual(await asks(200, "[]"), new Set());
+  assert.deepEqual(await asks(200, "[]"), { active: new Set(), silenced: new Set() });
 });
 
 test("a path before the API is kept", async () => {
@@ -67,7 +73,20 @@ test("what is no list of alerts is no answer", async () => {
 
 test("elements that are no alerts are passed over", async () => {
   const list = [null, 1, "f00d", [], {}, { fingerprint: 7 }, { fingerprint: "beef" }];
-  assert.deepEqual(await asks(200, JSON.stringify(list)), new Set(["beef"]));
+  assert.deepEqual((await asks(200, JSON.stringify(list)))?.active, new Set(["beef"]));
+});
+
+test("an alert that a silence covers is told as silenced, one that is only inhibited is not", async () => {
+  const held = await asks(200, readFileSync(recordedAlerts, "utf8"));
+  assert.deepEqual(held?.active, new Set(["6019a6aab48f1716", "8033bf4591f507e7", "f4f81a6df6c1c08b"]));
+  assert.deepEqual(held?.silenced, new Set(["8033bf4591f507e7"]));
+});
+
+test("a status of another shape silences nothing", async () => {
+  for (const status of [null, 7, {}, { silencedBy: null }, { silencedBy: "all" }, { silencedBy: [] }]) {
+    const held = await asks(200, JSON.stringify([{ fingerprint: "f00d", status }]));
+    assert.deepEqual(held, { active: new Set(["f00d"]), silenced: new Set() });
+  }
 });
 
 test("without an address, or with nothing to ask about, nobody is asked", async () => {

@@ -20,6 +20,35 @@ test("a collector reads at once and then at its cadence", async () => {
   await run.end();
 });
 
+test("loops that begin together do not stay together when each has a phase of its own", async () => {
+  const clock = handClock();
+  const at: number[] = [];
+  using run = running((signal) =>
+    sampling(
+      collectorOf(() => at.push(clock.now() - noon)),
+      clock,
+    ).run(signal, 0.2),
+  );
+  await clock.pass(seconds(12));
+  assert.deepEqual(at, [0, 1000, 6000, 11_000], "the first look at once, the cadence as ever");
+  await run.end();
+});
+
+test("another collector is taken over between two readings, at its own cadence from then on", async () => {
+  const clock = handClock();
+  const at: string[] = [];
+  const named = (name: string, every: number) =>
+    collectorOf(() => at.push(`${name} ${clock.now() - noon}`), { every: ms(every) });
+  const one = sampling(named("old", 5000), clock);
+  using run = running((signal) => one.run(signal));
+  await clock.pass(seconds(6));
+  await one.adopt(named("new", 2000));
+  await clock.pass(seconds(8));
+  assert.deepEqual(at, ["old 0", "old 5000", "new 10000", "new 12000", "new 14000"]);
+  assert.equal(one.collector.every, 2000);
+  await run.end();
+});
+
 test("readings of one kind never overlap, and one that took too long is not caught up in a burst", async () => {
   const clock = handClock();
   const begun: number[] = [];

@@ -326,7 +326,7 @@ function watching(
     },
     () => (world.host === undefined ? undefined : { at: clock.now(), reading: world.host }),
     clock,
-    given.policy ?? policy,
+    () => given.policy ?? policy,
     given.saved,
     () => saves++,
   );

@@ -85,7 +85,7 @@ test("a stopped process is woken so that it can end in order", async () => {
 test("a restart completes although its caller is killed while the old process still drains", async () => {
   await using gateway = await supervisedStandIn({ stopTimeoutMs: 30_000 });
   const before = gateway.life();
-  await gateway.ill("busy", { runs: 1, forMs: 1000 });
+  await gateway.ill("busy");
   const [program = "", ...args] = gateway.commands.restart;
   const caller = spawn(program, args, { stdio: "ignore", detached: true });
   await until("draining", async () =>
@@ -94,6 +94,7 @@ test("a restart completes although its caller is killed while the old process st
   const changing = await command(gateway.commands.status);
   assert.match(changing.stdout, /"changing":true/);
   process.kill(-(caller.pid ?? 0), "SIGKILL");
+  await gateway.ill("well"); // the run is over, and with it the drain
   await until("a new process", () => gateway.life() !== undefined && gateway.life()?.pid !== before?.pid);
   await until("started again", () => isStarted(gateway.url));
 });

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
+import type { Readable, Writable } from "node:stream";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -25,6 +26,8 @@ export type StandInOptions = {
   readonly port?: number;
   /** The process whose end ends the stand-in; by default the test's own. */
   readonly ownerPid?: number;
+  /** Programs that start it, each given the rest of the line as its arguments. */
+  readonly through?: readonly string[];
   /** Return as soon as the port is open instead of when it is started. */
   readonly openOnly?: boolean;
 };
@@ -43,6 +46,8 @@ export type Patient = {
 export type StandIn = AsyncDisposable &
   Patient & {
     readonly pid: number;
+    /** Its input and output, for what it was started through. */
+    readonly io: { readonly input: Writable; readonly output: Readable };
     readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   };
 
@@ -63,7 +68,8 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
   const dir = mkdtempSync(join(tmpdir(), "stand-in-"));
   const { argv, env, stateDir, token } = commandOf(dir, options);
   const [program = "", ...args] = argv;
-  const child = spawn(program, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+  child.stdout.resume();
   const exited = once(child, "exit").then(() => ({ code: child.exitCode, signal: child.signalCode }));
   try {
     const { port } = await born(stateDir, child);
@@ -75,6 +81,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       token,
       stateDir,
       pid: child.pid ?? 0,
+      io: { input: child.stdin, output: child.stdout },
       exited,
       ill: (fault, params) => fallIll(stateDir, fault, params),
       [Symbol.asyncDispose]: () => end(child, exited, dir),
@@ -204,7 +211,7 @@ function commandOf(dir: string, options: StandInOptions) {
   const stateDir = join(dir, "state");
   mkdirSync(stateDir);
   const token = options.token ?? "stand-in-token";
-  const argv = [process.execPath, standInProgram, "--state-dir", stateDir];
+  const argv = [...(options.through ?? []), process.execPath, standInProgram, "--state-dir", stateDir];
   argv.push("--port", `${options.port ?? 0}`, "--owner-pid", `${options.ownerPid ?? process.pid}`);
   if (options.startupMs !== undefined) argv.push("--startup-ms", `${options.startupMs}`);
   if (options.openBeforeMs !== undefined) argv.push("--open-before-ms", `${options.openBeforeMs}`);

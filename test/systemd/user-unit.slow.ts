@@ -95,6 +95,8 @@ test("a running unit is read with its pid, its stop time and its kill mode", asy
     stopTimeout: minutes(5.5),
     killMode: "mixed",
     restartDelay: seconds(1),
+    // systemd's own defaults: the unit sets none.
+    startLimit: { burst: 5, interval: seconds(10) },
   });
 });
 
