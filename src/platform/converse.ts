@@ -4,24 +4,12 @@ import { setImmediate as turn } from "node:timers/promises";
 import { classify, type FailureKind } from "../core/failure.ts";
 import { type Millis, ms } from "../core/time.ts";
 import { monotonic, sleep } from "./clock.ts";
+import { localFaults, ownStall } from "./http.ts";
 
 /** Longer talk than this is broken off: what is asked for is a greeting. */
 const receivedLimitBytes = 1024 * 1024;
-/** A deadline that is noticed this much too late was missed by ourselves: our loop was blocked or the host slept. */
-const ownStall = ms(1000);
 /** Faults of our own side. A name that does not exist and a host without a route to it are the other side's. */
-const ownFaults = new Set([
-  "EAI_AGAIN",
-  "ENETUNREACH",
-  "ENETDOWN",
-  "EADDRNOTAVAIL",
-  "EMFILE",
-  "ENFILE",
-  "ENOBUFS",
-  "ENOMEM",
-  "EACCES",
-  "EPERM",
-]);
+const ownFaults = new Set([...localFaults, "EAI_AGAIN"]);
 
 /** What to do after hearing something: listen on, say something, or stop with a judgement and perhaps a last word. */
 export type Turn =

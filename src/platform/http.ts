@@ -9,10 +9,9 @@ import { monotonic, sleep } from "./clock.ts";
 const bodyLimitBytes = 64 * 1024;
 /** A deadline that is noticed this much too late was missed by ourselves: our loop was blocked or the host slept. */
 export const ownStall = ms(1000);
-/** Faults of our own side, which say nothing about the server: no route, no local port, no descriptor, no memory. */
-const ownFaults = new Set([
+/** Faults of this machine, whoever is spoken to: no route, no local port, no descriptor, no memory, no right. */
+export const localFaults: readonly string[] = [
   "ENETUNREACH",
-  "EHOSTUNREACH",
   "ENETDOWN",
   "EADDRNOTAVAIL",
   "EMFILE",
@@ -21,9 +20,9 @@ const ownFaults = new Set([
   "ENOMEM",
   "EACCES",
   "EPERM",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-]);
+];
+/** A gateway has an address of this host: where its name or route is missing, the fault is ours, too. */
+const ownFaults = new Set([...localFaults, "EHOSTUNREACH", "ENOTFOUND", "EAI_AGAIN"]);
 
 /** A request whose deadline passed without a byte, left open so that a late answer can still be heard. */
 export type Held = {

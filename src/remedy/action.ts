@@ -44,3 +44,18 @@ export type Run = (
   argv: readonly string[],
   options: { readonly deadline: Millis; readonly signal: AbortSignal },
 ) => Promise<{ readonly stdout: string; readonly stderr: string }>;
+
+/** The reading of a supervisor that gives no answer. */
+export const nothingKnown: SupervisorReading = {
+  reachable: false,
+  problem: undefined,
+  state: "unknown",
+  stoppedOnPurpose: false,
+  mainPid: undefined,
+  restarts: undefined,
+  exitStatus: undefined,
+  latched: false,
+  stopTimeout: undefined,
+  killMode: undefined,
+  restartDelay: undefined,
+};

@@ -1,5 +1,5 @@
 // What can be done where nothing supervises the gateway? Nothing: the guard watches, records and says so.
-import type { Action } from "./action.ts";
+import { type Action, nothingKnown } from "./action.ts";
 
 /** The action of a gateway without a supervisor: its finding keeps the guard in observe mode, and its verbs reject. */
 export function observeOnly(): Action {
@@ -19,19 +19,7 @@ export function observeOnly(): Action {
       ];
     },
     async inspect() {
-      return {
-        reachable: false,
-        problem: "no supervisor is configured",
-        state: "unknown",
-        stoppedOnPurpose: false,
-        mainPid: undefined,
-        restarts: undefined,
-        exitStatus: undefined,
-        latched: false,
-        stopTimeout: undefined,
-        killMode: undefined,
-        restartDelay: undefined,
-      };
+      return { ...nothingKnown, problem: "no supervisor is configured" };
     },
     restart: refuse,
     start: refuse,

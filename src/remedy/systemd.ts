@@ -3,8 +3,8 @@
 import { userInfo } from "node:os";
 import { type Millis, seconds } from "../core/time.ts";
 import { ExecError } from "../platform/exec.ts";
-import type { Action, Run } from "./action.ts";
-import { nothingKnown, parseShow, properties, readingOf, type Shown } from "./unit.ts";
+import { type Action, nothingKnown, type Run } from "./action.ts";
+import { parseShow, properties, readingOf, type Shown } from "./unit.ts";
 import { findingsOf } from "./unit-findings.ts";
 
 export type SystemdSettings = {

@@ -66,21 +66,6 @@ export function parseTimespan(text: string | undefined): Millis | undefined {
   return ms(total);
 }
 
-/** The reading of a supervisor that gives no answer. */
-export const nothingKnown: SupervisorReading = {
-  reachable: false,
-  problem: undefined,
-  state: "unknown",
-  stoppedOnPurpose: false,
-  mainPid: undefined,
-  restarts: undefined,
-  exitStatus: undefined,
-  latched: false,
-  stopTimeout: undefined,
-  killMode: undefined,
-  restartDelay: undefined,
-};
-
 /** What a unit's properties mean to a decision. */
 export function readingOf(shown: Shown): SupervisorReading {
   const state = stateOf(shown);
